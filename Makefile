@@ -1,0 +1,61 @@
+# Every target sets up what it needs in .venv by itself; the second time that costs nothing.
+# `make run` and `make test` are all that a new machine with Python 3.11+ and make needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+ARGS ?=
+
+.PHONY: help run test check format bench lock clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*  ## /make \1	/p' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run  ## start the gateway with an emulated Amazon EventBridge inside
+	@exec $(BIN)/gateway dev $(ARGS)
+
+test: $(VENV)/.dev  ## run the tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev  ## check format, lint rules and types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: $(VENV)/.dev  ## format the code and mend what the linter can mend
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+bench: $(VENV)/.dev  ## measure: packing, memory, and CPU time per event
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+lock: $(VENV)/.dev  ## pin the newest allowed versions of every dependency, with hashes
+	@$(LOCK) pyproject.toml requirements/build.in --output-file requirements/run.txt
+	@$(LOCK) --extra dev --extra sigv4a --constraints requirements/run.txt \
+		pyproject.toml requirements/build.in --output-file requirements/dev.txt
+
+LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+clean:  ## remove everything that the other targets made
+	rm -rf $(VENV) build *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@echo "Creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+		|| { rm -rf $(VENV); echo "This Python cannot make virtual environments (on Debian: apt install python3-venv)"; exit 1; }
+
+$(VENV)/.run: $(BIN)/python requirements/run.txt pyproject.toml
+	@echo "Installing what the gateway needs, as pinned in requirements/run.txt"
+	@$(PIP) install --require-hashes --requirement requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python requirements/dev.txt pyproject.toml
+	@echo "Installing what the gateway and its tests need, as pinned in requirements/dev.txt"
+	@$(PIP) install --require-hashes --requirement requirements/dev.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@ $(VENV)/.run

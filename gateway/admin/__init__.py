@@ -1,0 +1,1 @@
+"""The administration interface, on a listener of its own."""

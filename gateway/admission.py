@@ -1,0 +1,55 @@
+"""The answers to "will you take these events?": what the pipeline says and the receiver writes down."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from gateway.entry import Receipt
+from gateway.event import Event
+
+
+class Accepted(Struct, frozen=True):
+    """Every destination holds every event of the request."""
+
+
+class NoRoom(Struct, frozen=True):
+    """At least one destination is full, and so none took anything."""
+
+    retry_after_seconds: int
+
+
+class Draining(Struct, frozen=True):
+    """The gateway is going down and takes nothing new."""
+
+    retry_after_seconds: int
+
+
+Admission = Accepted | NoRoom | Draining
+
+ACCEPTED = Accepted()
+
+
+class Intake(Protocol):
+    """What the receiver is handed: the way in to every destination, seen from the HTTP side.
+
+    Synchronous and quick; `destination` None means all of them.
+    """
+
+    def knows(self, destination: str) -> bool:
+        """Whether a destination of that name is configured."""
+
+    def foresee(self, body_bytes: int, destination: str | None) -> Admission:
+        """The answer to a request of that body length, before its body is read.
+
+        Raises EventTooLargeError if it would not fit an empty buffer.
+        """
+
+    def accept(
+        self, events: Sequence[Event], destination: str | None, receipt: Receipt | None = None
+    ) -> Admission:
+        """Take every event to every destination asked for, or none to any.
+
+        Raises EventTooLargeError or UndeliverableEventError if a destination can never take one of
+        them; the faults carry the event's index if there are several.
+        """

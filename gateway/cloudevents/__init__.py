@@ -1,0 +1,1 @@
+"""The CloudEvents specification: JSON event format and HTTP protocol binding."""

@@ -1,0 +1,1 @@
+"""The buses, emulated: strict about limits and signatures, with faults on demand."""

@@ -1,0 +1,1 @@
+"""The HTTP side: bytes in, events to the intake, answers out."""

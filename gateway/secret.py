@@ -1,0 +1,28 @@
+"""A text that must not be seen: keys, tokens, passwords."""
+
+
+class Secret:
+    """Holds a secret; prints as dots, so that no log line, error or page can leak it by accident."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself: only where it is used."""
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return "••••••"
+
+    __str__ = __repr__

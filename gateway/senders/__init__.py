@@ -1,0 +1,1 @@
+"""The senders, one per bus, and the registry that finds them."""

@@ -1,0 +1,45 @@
+"""Durations and sizes as an operator writes them: "200ms", "64MiB"."""
+
+import re
+from typing import Self
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZE = re.compile(r"([0-9]+)(B|KiB|MiB|GiB)")
+_BYTES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+
+class Duration(float):
+    """Seconds; prints as it is written in the configuration."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """`text` in seconds. Raises ValueError for anything but a number and ms, s, m, h or d."""
+        if (match := _DURATION.fullmatch(text)) is None:
+            raise ValueError('expected a duration like "200ms", "5s" or "1h"')
+        return cls(float(match[1]) * _SECONDS[match[2]])
+
+    def __str__(self) -> str:
+        if self == 0:
+            return "0s"
+        for unit in ("d", "h", "m", "s"):
+            if (count := self / _SECONDS[unit]) >= 1 and count == int(count):
+                return f"{int(count)}{unit}"
+        return f"{round(self * 1000, 6):g}ms"
+
+
+class Size(int):
+    """Bytes; prints as it is written in the configuration."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """`text` in bytes. Raises ValueError for anything but a whole number and B, KiB, MiB or GiB."""
+        if (match := _SIZE.fullmatch(text)) is None:
+            raise ValueError('expected a size like "256KiB" or "64MiB"')
+        return cls(int(match[1]) * _BYTES[match[2]])
+
+    def __str__(self) -> str:
+        for unit in ("GiB", "MiB", "KiB"):
+            if self and self % _BYTES[unit] == 0:
+                return f"{self // _BYTES[unit]}{unit}"
+        return f"{int(self)}B"
