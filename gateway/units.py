@@ -20,7 +20,7 @@ class Duration(float):
         return cls(float(match[1]) * _SECONDS[match[2]])
 
     def __str__(self) -> str:
-        if self == 0:
+        if not self:
             return "0s"
         for unit in ("d", "h", "m", "s"):
             if (count := self / _SECONDS[unit]) >= 1 and count == int(count):
