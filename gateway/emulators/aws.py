@@ -1,0 +1,363 @@
+"""Amazon EventBridge's classic bus, emulated: `PutEvents` as strict as buses.md §2 tells of it.
+
+Beside it stand `DescribeEventBus` and `CreateEventBus`, as far as a publisher needs them. Imports
+nothing from outside this package: it checks the gateway from the documents.
+"""
+
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from random import Random
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from gateway.emulators.aws_entries import (
+    MAX_DETAIL_TYPE_CHARACTERS,
+    EntriesRequest,
+    EntryError,
+    PutEventsEntry,
+    judge,
+    read_entries,
+)
+from gateway.emulators.aws_error import AwsError
+from gateway.emulators.bus import Answer, Request, Reset
+from gateway.emulators.faults import (
+    Decision,
+    DenyAccess,
+    ExpireToken,
+    FaultInjector,
+    Nonsense,
+    ResetAfter,
+    ResetBefore,
+    Stall,
+    Throttle,
+    Unavailable,
+)
+from gateway.emulators.received import Keep, ReceivedRequest, Record
+from gateway.emulators.server import Emulator
+from gateway.emulators.sigv4 import AccessKey, SignatureVerifier
+
+_ACCOUNT = "123456789012"
+_DEFAULT_REGION = "us-east-1"
+_MAX_BUSES = 100
+_CONTENT_TYPE = "application/x-amz-json-1.1"
+_TARGET_PREFIX = "AWSEvents."
+_PROXY_STATUSES = (502, 504)
+
+
+class Operation(StrEnum):
+    """What can be asked of the bus."""
+
+    PUT_EVENTS = "PutEvents"
+    DESCRIBE_EVENT_BUS = "DescribeEventBus"
+    CREATE_EVENT_BUS = "CreateEventBus"
+
+
+class DropReason(StrEnum):
+    """Why an event answered as taken goes nowhere."""
+
+    NO_SUCH_BUS = "no_such_bus"
+    DETAIL_TYPE_TOO_LONG = "detail_type_too_long"
+
+
+class AwsBusOptions(Struct, frozen=True, kw_only=True):
+    """What the emulated account looks like."""
+
+    access_keys: tuple[AccessKey, ...] = (AccessKey(),)
+    region: str | None = None
+    """The only region that requests may be signed for; None: any."""
+    buses: frozenset[str] | None = frozenset()
+    """Names of buses beside `default`; None: every bus exists."""
+    denied: frozenset[Operation] = frozenset()
+    """Operations the access keys have no right to."""
+    max_request_bytes: int = 262_144
+    """By the size formula, over all entries; 1,048,576 is the newer limit."""
+    max_body_bytes: int = 8 * 1024 * 1024
+    """Of the HTTP body; beyond it the answer is 413 with an empty body."""
+    keep: Keep = Keep()
+    seed: int = 0
+    """Of the faults' dice and of the ids."""
+
+
+class AwsEvent(Struct, frozen=True, gc=False):
+    """One event as the bus delivers it to rules."""
+
+    event_id: str
+    request: int
+    """The number of the request that brought it."""
+    bus: str
+    source: str
+    detail_type: str
+    detail: str
+    """The JSON text exactly as it was sent."""
+    time: float | None
+    """Seconds since the epoch, or None: not given."""
+    resources: tuple[str, ...]
+    trace_header: str | None
+
+    def document(self) -> dict[str, Any]:
+        """All members by name; the detail as JSON, its text untouched."""
+        members = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {**members, "detail": msgspec.Raw(self.detail.encode())}
+
+
+class AwsEmulator(Emulator[AwsEvent]):
+    """The emulated bus on a port of this machine. `clock` is wall-clock seconds, for signatures."""
+
+    def __init__(
+        self,
+        options: AwsBusOptions = AwsBusOptions(),  # noqa: B008 - frozen
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(AwsBus(options, clock))
+
+
+class AwsBus:
+    """From a request to its answer, without I/O."""
+
+    def __init__(self, options: AwsBusOptions, clock: Callable[[], float]) -> None:
+        self.injector = FaultInjector(options.seed)
+        self.record: Record[AwsEvent] = Record(options.keep)
+        self.max_body_bytes = options.max_body_bytes
+        self._options = options
+        self._clock = clock
+        self._ids = _Ids(options.seed)
+        self._verifier = SignatureVerifier(options.access_keys, service="events", region=options.region)
+        self._created_at: dict[str, float] = dict.fromkeys({"default", *(options.buses or ())}, clock())
+
+    def answer(self, request: Request) -> Answer | Reset:
+        """Process one request and remember it."""
+        call = _Call(self.record.next_number(), request, self._clock())
+        try:
+            call.operation = _operation(request)
+            call.region = self._verifier.verify(request, call.time) or _DEFAULT_REGION
+            answer = self._perform(call.operation, call)
+        except AwsError as error:
+            call.code = error.code
+            answer = self._answer(error.body(), error.status, error.headers)
+        if call.decision.latency_seconds:
+            delay = answer.delay_seconds + call.decision.latency_seconds
+            answer = msgspec.structs.replace(answer, delay_seconds=delay)
+        self.record.finish(call.received(answer))
+        return answer
+
+    def refuse_body(self) -> Answer:
+        """413 with an empty body, as the service's front does it."""
+        number, status = self.record.next_number(), 413
+        self.record.finish(ReceivedRequest(number, self._clock(), status=status))
+        return self._answer(b"", status)
+
+    def refuse_connection(self) -> Reset:
+        """A reset, remembered as such."""
+        self.record.finish(ReceivedRequest(self.record.next_number(), self._clock()))
+        return Reset()
+
+    def _perform(self, operation: Operation, call: "_Call") -> Answer | Reset:
+        if operation in self._options.denied:
+            raise _access_denied(operation, call.region)
+        if operation is Operation.DESCRIBE_EVENT_BUS:
+            return self._describe_event_bus(call)
+        if operation is Operation.CREATE_EVENT_BUS:
+            return self._create_event_bus(call)
+        return self._put_events(call)
+
+    def _put_events(self, call: "_Call") -> Answer | Reset:
+        call.decision = self.injector.decide(call.request.now)
+        fault = call.decision.request
+        if isinstance(fault, ResetBefore):
+            return Reset()
+        if isinstance(fault, Unavailable) and fault.status in _PROXY_STATUSES:
+            return self._answer(
+                b"<html><h1>Bad gateway</h1></html>", fault.status, {"Content-Type": "text/html"}
+            )
+        if (refusal := _refusal(call)) is not None:
+            raise refusal
+        read = read_entries(call.request.body, max_request_bytes=self._options.max_request_bytes)
+        if any(self.injector.is_poisoned(entry.detail or "") for entry in read.entries):
+            raise AwsError("ValidationException", "The request could not be validated.")
+        results = self._take(read, call)
+        if isinstance(fault, ResetAfter):
+            return Reset()
+        return self._results_answer(results, call.decision)
+
+    def _take(self, read: EntriesRequest, call: "_Call") -> list[dict[str, str]]:
+        """Deliver, drop or fail each entry; one result for each, in order."""
+        failed = self.injector.failed_entries(call.decision, len(read.entries))
+        call.size = read.size
+        results = []
+        for index, entry in enumerate(read.entries):
+            error = judge(entry)
+            if error is None and index in failed:
+                error = EntryError(failed[index].code, failed[index].message)
+            call.results.append(None if error is None else error.code)
+            if error is None:
+                results.append({"EventId": self._accept(entry, call.number)})
+            else:
+                results.append({"ErrorCode": error.code, "ErrorMessage": error.message})
+        return results
+
+    def _accept(self, entry: PutEventsEntry, number: int) -> str:
+        """Deliver or silently drop one entry; its event id either way."""
+        event = _event(entry, self._ids.next(), number)
+        size = entry.size()
+        if not self._exists(event.bus):
+            self.record.drop(event, size, DropReason.NO_SUCH_BUS)
+        elif len(event.detail_type) > MAX_DETAIL_TYPE_CHARACTERS:
+            self.record.drop(event, size, DropReason.DETAIL_TYPE_TOO_LONG)
+        else:
+            self.record.deliver(event, size)
+        return event.event_id
+
+    def _results_answer(self, results: list[dict[str, str]], decision: Decision) -> Answer:
+        fault = decision.request
+        nonsense = fault if isinstance(fault, Nonsense) else None
+        if nonsense is not None:
+            results = nonsense.miscount(results)
+            if (body := nonsense.body()) is not None:
+                return self._answer(body, 200)
+        failed_count = sum("ErrorCode" in result for result in results)
+        answer = self._answer(_encode({"FailedEntryCount": failed_count, "Entries": results}))
+        return (
+            msgspec.structs.replace(answer, delay_seconds=fault.seconds)
+            if isinstance(fault, Stall)
+            else answer
+        )
+
+    def _describe_event_bus(self, call: "_Call") -> Answer:
+        name = (_members(call.request).get("Name") or "default").rpartition("/")[2]
+        if not self._exists(name):
+            raise AwsError("ResourceNotFoundException", f"Event bus {name} does not exist.")
+        created_at = self._created_at.get(name, call.time)
+        return self._answer(
+            _encode({"Name": name, "Arn": _bus_arn(call.region, name), "CreationTime": int(created_at)})
+        )
+
+    def _create_event_bus(self, call: "_Call") -> Answer:
+        name = _members(call.request).get("Name")
+        if not name or len(name) > 256:  # noqa: PLR2004 - the API's limit
+            raise AwsError("ValidationException", "1 validation error detected: Value at 'name' is not valid")
+        if name in self._created_at:
+            raise AwsError("ResourceAlreadyExistsException", f"Event bus {name} already exists.")
+        if len(self._created_at) >= _MAX_BUSES:
+            raise AwsError(
+                "LimitExceededException", "The requested resource exceeds the maximum number allowed."
+            )
+        self._created_at[name] = call.time
+        return self._answer(_encode({"EventBusArn": _bus_arn(call.region, name)}))
+
+    def _exists(self, name: str) -> bool:
+        return self._options.buses is None or name in self._created_at
+
+    def _answer(self, body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
+        common = {"Content-Type": _CONTENT_TYPE, "x-amzn-RequestId": self._ids.next()}
+        return Answer(status, body, {**common, **(headers or {})})
+
+
+class _Call:
+    """What is known of a request while it is processed."""
+
+    __slots__ = ("code", "decision", "number", "operation", "region", "request", "results", "size", "time")
+
+    def __init__(self, number: int, request: Request, wall_clock: float) -> None:
+        self.number = number
+        self.request = request
+        self.time = wall_clock
+        self.operation: Operation | None = None
+        self.region = _DEFAULT_REGION
+        self.decision = Decision()
+        self.code: str | None = None
+        self.size = 0
+        self.results: list[str | None] = []
+
+    def received(self, answer: Answer | Reset) -> ReceivedRequest:
+        """The request as it is remembered."""
+        status = answer.status if isinstance(answer, Answer) else None
+        results = tuple(self.results)
+        return ReceivedRequest(
+            self.number, self.time, self.operation, status, self.code, len(results), self.size, results
+        )
+
+
+class _Ids:
+    """Random ids in the form of a UUID, the same again for the same seed."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed)  # noqa: S311 - names, no secrets
+
+    def next(self) -> str:
+        digits = f"{self._random.getrandbits(128):032x}"
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def _operation(request: Request) -> Operation:
+    """What is asked for. Raises AwsError: 404, as the service knows no other way in."""
+    target = request.headers.get("X-Amz-Target", "")
+    if (
+        (request.method, request.path, request.query) == ("POST", "/", "")
+        and request.headers.get("Content-Type", "") == _CONTENT_TYPE
+        and target.startswith(_TARGET_PREFIX)
+    ):
+        name = target.removeprefix(_TARGET_PREFIX)
+        if name in Operation.__members__.values():
+            return Operation(name)
+    raise AwsError(
+        "UnknownOperationException", "Expected POST / with an X-Amz-Target and a Content-Type known here."
+    )
+
+
+def _refusal(call: _Call) -> AwsError | None:
+    """How the fault, if there is one, refuses the request unprocessed."""
+    match call.decision.request:
+        case Throttle() as throttle:
+            return AwsError("ThrottlingException", "Rate exceeded", throttle.headers(call.time))
+        case Unavailable(status=500):
+            return AwsError("InternalException", "Internal error")
+        case Unavailable():
+            return AwsError("ServiceUnavailable", "Service is unable to handle request.")
+        case ExpireToken():
+            return AwsError("ExpiredTokenException", "The security token included in the request is expired")
+        case DenyAccess():
+            return _access_denied(Operation.PUT_EVENTS, call.region)
+        case _:
+            return None
+
+
+def _access_denied(operation: Operation, region: str) -> AwsError:
+    return AwsError(
+        "AccessDeniedException",
+        f"User: arn:aws:iam::{_ACCOUNT}:user/example is not authorized to perform: events:{operation} on"
+        f" resource: {_bus_arn(region, '*')} because no identity-based policy allows it",
+    )
+
+
+def _event(entry: PutEventsEntry, event_id: str, number: int) -> AwsEvent:
+    """The event of an entry that passed `judge`."""
+    return AwsEvent(
+        event_id,
+        number,
+        entry.bus,
+        entry.source or "",
+        entry.detail_type or "",
+        entry.detail or "",
+        entry.time,
+        tuple(resource for resource in entry.resources or () if resource is not None),
+        entry.trace_header,
+    )
+
+
+def _bus_arn(region: str, name: str) -> str:
+    return f"arn:aws:events:{region}:{_ACCOUNT}:event-bus/{name}"
+
+
+def _members(request: Request) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(request.body, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise AwsError("SerializationException", str(error)) from error
+
+
+def _encode(document: object) -> bytes:
+    return msgspec.json.encode(document)
