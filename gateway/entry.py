@@ -17,6 +17,9 @@ class Receipt(Protocol):
     def given_up(self, entry: "Entry", code: str, message: str) -> None:
         """It is dead-lettered or expired."""
 
+    def spilled(self, entry: "Entry") -> None:
+        """The process ends before the bus took it; it is on disk for the next start."""
+
 
 class Entry(Struct, gc=False):
     """One event waiting for one bus. `size` is what that bus counts, not what we send."""

@@ -50,3 +50,79 @@ class ReceiverStatistics(Struct):
     connections: int = 0
     receiving_bytes: int = 0
     """Bodies being read at this moment, all connections together."""
+
+
+SECONDS_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
+BATCH_EVENTS_BOUNDS = (1, 2, 3, 5, 7, 10, 12, 14, 16, 18, 20, 50, 100, 500)
+FILL_RATIO_BOUNDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+
+
+class DestinationCounters(Struct):
+    """What has happened at one destination since the start. Raised by the pipeline alone."""
+
+    accepted: int = 0
+    restored: int = 0
+    delivered: int = 0
+    expired: int = 0
+    dead_lettered: dict[str, int] = field(default_factory=dict)
+    """By `GiveUpReason`."""
+    dead_letters_dropped: int = 0
+    """Dead letters that no file keeps: the oldest went for room, or there is no directory."""
+    retried: dict[str, int] = field(default_factory=dict)
+    """By `RetryReason`."""
+    batches: dict[str, int] = field(default_factory=dict)
+    """By `FlushReason`."""
+    bus_requests: dict[str, int] = field(default_factory=dict)
+    """By `BusOutcome`."""
+    batch_events: Histogram = field(default_factory=lambda: Histogram(BATCH_EVENTS_BOUNDS))
+    batch_fill_ratio: Histogram = field(default_factory=lambda: Histogram(FILL_RATIO_BOUNDS))
+    bus_request_seconds: Histogram = field(default_factory=lambda: Histogram(SECONDS_BOUNDS))
+    delivery_seconds: Histogram = field(default_factory=lambda: Histogram(SECONDS_BOUNDS))
+    linger_seconds: Histogram = field(default_factory=lambda: Histogram(SECONDS_BOUNDS))
+
+
+class LastError(Struct, frozen=True):
+    """The last trouble a bus gave: its code and words, never an event's."""
+
+    at: float
+    """Wall-clock seconds since the epoch."""
+    code: str
+    message: str
+
+
+class DestinationStatistics(Struct, frozen=True, kw_only=True):
+    """One destination at one moment: taken in one step, so that its sums hold."""
+
+    counters: DestinationCounters
+    buffered: int
+    in_flight: int
+    retrying: int
+    buffer_bytes: int
+    buffer_max_bytes: int
+    buffer_max_events: int
+    oldest_age_seconds: float
+    seconds_to_full: float
+    requests_saved: int
+    in_flight_limit: int
+    requests_in_flight: int
+    accepted_per_second: float
+    delivered_per_second: float
+    health: str
+    last_error: LastError | None
+
+    @property
+    def held(self) -> int:
+        """Buffered, in flight and awaiting a retry."""
+        return self.buffered + self.in_flight + self.retrying
+
+    @property
+    def unaccounted(self) -> int:
+        """Accepted - (delivered + dead-lettered + expired + held): 0, or something is lost or doubled."""
+        counters = self.counters
+        settled = counters.delivered + sum(counters.dead_lettered.values()) + counters.expired
+        return counters.accepted - settled - self.held
+
+
+def count(counters: dict[str, int], label: str, amount: int = 1) -> None:
+    """Raise the counter of that label."""
+    counters[label] = counters.get(label, 0) + amount

@@ -1,0 +1,108 @@
+"""The books of one destination: what was counted, how fast, and what the bus last complained of."""
+
+import logging
+from collections.abc import Sequence
+
+from gateway.entry import Batch
+from gateway.pipeline.delivery import Attempt
+from gateway.pipeline.pressure import Health
+from gateway.pipeline.rate import Rate
+from gateway.pipeline.retry import GiveUpReason
+from gateway.pipeline.settlement import GivenUp, Settlement
+from gateway.sender import Delivered, Limits
+from gateway.snapshots import DestinationCounters, LastError, count
+
+log = logging.getLogger(__name__)
+
+
+class Account:
+    """Raises the counters of one destination, and logs trouble when it changes, never each time."""
+
+    def __init__(self, destination: str, limits: Limits) -> None:
+        self._destination = destination
+        self._limits = limits
+        self.counters = DestinationCounters()
+        self.accepted_rate = Rate()
+        self.delivered_rate = Rate()
+        self.released_rate = Rate()
+        self.last_error: LastError | None = None
+
+    @property
+    def settled(self) -> int:
+        """Entries that are delivered, dead-lettered or expired."""
+        counters = self.counters
+        return counters.delivered + counters.expired + sum(counters.dead_lettered.values())
+
+    def sample(self, now: float) -> None:
+        """Note where the counters stand, for their rates."""
+        self.accepted_rate.sample(self.counters.accepted, now)
+        self.delivered_rate.sample(self.counters.delivered, now)
+        self.released_rate.sample(self.settled, now)
+
+    def flushed(self, batch: Batch, reason: str, now: float) -> None:
+        """A batch leaves the buffer."""
+        counters, limits = self.counters, self._limits
+        count(counters.batches, reason)
+        size = len(batch.entries)
+        counters.batch_events.observe(size)
+        counters.batch_fill_ratio.observe(max(size / limits.max_entries, batch.size / limits.max_bytes))
+        oldest = batch.entries[0]
+        if not oldest.attempt:  # what comes back has waited for the bus, not for company
+            counters.linger_seconds.observe(max(0.0, now - oldest.arrived_at))
+
+    def answered(self, result: Attempt, seconds: float, wall_now: float) -> None:
+        """A request came to an end after `seconds`."""
+        count(self.counters.bus_requests, result.outcome)
+        self.counters.bus_request_seconds.observe(seconds)
+        if result.error is not None:
+            self.last_error = LastError(wall_now, result.error.code, result.error.message)
+            return
+        for outcome in result.outcomes:
+            if not isinstance(outcome, Delivered):
+                self.last_error = LastError(wall_now, outcome.code, outcome.message)
+                return
+
+    def settled_batch(self, settlement: Settlement, now: float) -> None:
+        """The delivered and the retried entries of an answered batch."""
+        counters = self.counters
+        if settlement.delivered:
+            counters.delivered += len(settlement.delivered)
+            self._observe_delivery([entry.arrived_at for entry, _ in settlement.delivered], now)
+        for reason, amount in settlement.retried.items():
+            count(counters.retried, reason, amount)
+
+    def buried(self, given_up: Sequence[GivenUp], dropped: int) -> None:
+        """Entries given up are in the dead letters; `dropped` letters are kept nowhere."""
+        for each in given_up:
+            if each.reason is GiveUpReason.EXPIRED:
+                self.counters.expired += 1
+            else:
+                count(self.counters.dead_lettered, each.reason)
+        self.counters.dead_letters_dropped += dropped
+        first = given_up[0]
+        log.error("events were given up", extra={
+            "destination": self._destination, "events": len(given_up), "reason": first.reason,
+            "code": first.code, "detail": first.message, "request_id": first.request_id})  # fmt: skip
+        if dropped:
+            log.error("dead letters were dropped", extra={
+                "destination": self._destination, "events": dropped})  # fmt: skip
+
+    def health_changed(self, before: Health, after: Health) -> None:
+        """Log how the bus answers, when that changes."""
+        if before is after:
+            return
+        trouble = self.last_error
+        extra = {"destination": self._destination, "before": before, "now": after}
+        if after is Health.UP:
+            log.info("the bus takes events again", extra=extra)
+        elif trouble is not None:
+            extra |= {"code": trouble.code, "detail": trouble.message}
+            log.warning("the bus does not take events as it should", extra=extra)
+
+    def _observe_delivery(self, arrivals: Sequence[float], now: float) -> None:
+        histogram = self.counters.delivery_seconds
+        shortest, longest = now - max(arrivals), now - min(arrivals)
+        total = len(arrivals) * now - sum(arrivals)
+        if not histogram.observe_range(shortest, longest, count=len(arrivals), total=total):
+            for arrived_at in arrivals:
+                histogram.observe(now - arrived_at)

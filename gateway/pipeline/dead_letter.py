@@ -1,0 +1,125 @@
+"""Where entries go that will never be delivered: bounded, rotated files of JSON lines.
+
+Writing blocks, so it happens on a thread; an entry is settled only after its line is on disk.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+from msgspec import Raw, Struct
+
+from gateway.pipeline import disk
+from gateway.pipeline.settlement import GivenUp
+
+FILES = 8
+"""A directory's bound is kept in so many files, so that dropping the oldest loses an eighth of it."""
+
+_encoder = msgspec.json.Encoder()
+
+
+class DeadLetter(Struct, frozen=True):
+    """One line of a dead-letter file; times are RFC 3339 in UTC."""
+
+    time: str
+    destination: str
+    reason: str
+    code: str
+    message: str
+    request_id: str | None
+    attempts: int
+    accepted_at: str
+    event: Raw
+    """In the CloudEvents JSON format."""
+
+
+def dead_letter(given_up: GivenUp, *, destination: str, wall_now: float) -> DeadLetter:
+    """The line for an entry given up at that wall-clock time."""
+    entry = given_up.entry
+    return DeadLetter(
+        time=timestamp(wall_now),
+        destination=destination,
+        reason=given_up.reason,
+        code=given_up.code,
+        message=given_up.message,
+        request_id=given_up.request_id,
+        attempts=entry.attempt,
+        accepted_at=timestamp(entry.event.received_at),
+        event=Raw(entry.event.json),
+    )
+
+
+class DeadLetters(Protocol):
+    """Keeps dead letters. `write` returns once they are kept, and raises OSError if they cannot be."""
+
+    async def write(self, letters: Sequence[DeadLetter]) -> int:
+        """Keep `letters`; how many letters, these or older ones, are dropped and kept nowhere."""
+
+
+class NoDeadLetters:
+    """`dead_letters.path = ""`: nothing is kept, everything is counted."""
+
+    async def write(self, letters: Sequence[DeadLetter]) -> int:
+        """Drop them all."""
+        return len(letters)
+
+
+class DeadLetterFiles:
+    """JSON lines in `directory`, at most `max_bytes` of them: beyond that the oldest file goes."""
+
+    def __init__(self, directory: Path, *, max_bytes: int) -> None:
+        self._directory = directory
+        self._max_bytes = max_bytes
+        self._file_bytes = max(1, max_bytes // FILES)
+        self._current: Path | None = None
+        self._lock = asyncio.Lock()
+
+    async def write(self, letters: Sequence[DeadLetter]) -> int:
+        """Append `letters` and force them to the disk; the number of old ones dropped for room."""
+        text = b"".join([one_line(_encoder.encode(letter)) for letter in letters])
+        async with self._lock:
+            return await asyncio.to_thread(self._append, text)
+
+    def _append(self, text: bytes) -> int:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        path = self._file_for(len(text))
+        disk.append(path, text)
+        self._current = path
+        return self._make_room(path)
+
+    def _file_for(self, size: int) -> Path:
+        if self._current is not None and self._current.exists():
+            if self._current.stat().st_size + size <= self._file_bytes:
+                return self._current
+            self._current = None
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        return self._directory / f"{stamp}.jsonl"
+
+    def _make_room(self, newest: Path) -> int:
+        dropped = 0
+        files = sorted(self._directory.glob("*.jsonl"))
+        excess = sum(file.stat().st_size for file in files) - self._max_bytes
+        for file in files:
+            if excess <= 0 or file == newest:
+                break
+            content = file.read_bytes()
+            file.unlink()
+            excess -= len(content)
+            dropped += content.count(b"\n")
+        return dropped
+
+
+def one_line(text: bytes) -> bytes:
+    """JSON text as a line: raw line breaks stand between tokens only, and may be spaces as well."""
+    return text.translate(_BREAKS_TO_SPACES) + b"\n"
+
+
+_BREAKS_TO_SPACES = bytes.maketrans(b"\r\n", b"  ")
+
+
+def timestamp(seconds: float) -> str:
+    """Wall-clock seconds since the epoch as RFC 3339 in UTC, with microseconds."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,83 @@
+"""One attempt of one batch: send it, bound its time, and say what became of each entry.
+
+Foreign trouble ends here: whatever a sender raises becomes one outcome for every entry.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from enum import StrEnum
+
+from msgspec import Struct
+
+from gateway.entry import Batch
+from gateway.errors import BlockedError, RefusedError, SendError, ThrottledError, UnavailableError
+from gateway.sender import Delivered, Hold, Outcome, Rejected, Retry, RetryReason, Sender
+
+log = logging.getLogger(__name__)
+
+
+class BusOutcome(StrEnum):
+    """How a request went: label values of `gateway_bus_requests_total`."""
+
+    DELIVERED = "delivered"
+    PARTIAL = "partial"
+    THROTTLED = "throttled"
+    REFUSED = "refused"
+    UNAVAILABLE = "unavailable"
+
+
+class Attempt(Struct, frozen=True):
+    """What one request came to. `outcomes` has one for each entry, in the batch's order.
+
+    `error` is set where the request as a whole got no usable answer; `splits` where it was refused and
+    is to be sent again in halves (then the outcomes mean nothing).
+    """
+
+    outcomes: Sequence[Outcome]
+    outcome: BusOutcome
+    error: SendError | None = None
+    splits: bool = False
+
+
+async def attempt(sender: Sender, batch: Batch, *, timeout_seconds: float) -> Attempt:
+    """Send `batch` once. Never raises but for cancellation."""
+    count = len(batch.entries)
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            outcomes = await sender.send(batch)
+    except TimeoutError:
+        return _failed(UnavailableError("timeout", f"no answer within {timeout_seconds:g} s"), count)
+    except SendError as error:
+        return _failed(error, count)
+    except Exception as error:
+        log.exception("a sender failed unexpectedly")
+        return _failed(UnavailableError("sender_error", type(error).__name__), count)
+    if len(outcomes) != count:
+        return _failed(UnavailableError("wrong_count", f"{len(outcomes)} results for {count} entries"), count)
+    whole = all(isinstance(outcome, Delivered) for outcome in outcomes)
+    return Attempt(outcomes, BusOutcome.DELIVERED if whole else BusOutcome.PARTIAL)
+
+
+def _failed(error: SendError, count: int) -> Attempt:
+    code, message, request_id = error.code, error.message, error.request_id
+    match error:
+        case ThrottledError():
+            retry = Retry(code, message, request_id, RetryReason.THROTTLED)
+            return Attempt([retry] * count, BusOutcome.THROTTLED, error)
+        case BlockedError():
+            return Attempt([Hold(code, message, request_id)] * count, BusOutcome.REFUSED, error)
+        case RefusedError():
+            rejected = Rejected(code, message, request_id)
+            return Attempt([rejected] * count, BusOutcome.REFUSED, error, splits=count > 1)
+        case _:
+            retry = Retry(code, message, request_id, _REASONS.get(code, RetryReason.UNAVAILABLE))
+            return Attempt([retry] * count, BusOutcome.UNAVAILABLE, error)
+
+
+_REASONS = {
+    "timeout": RetryReason.TIMEOUT,
+    "wrong_count": RetryReason.UNCLEAR,
+    "unreadable_answer": RetryReason.UNCLEAR,
+}
+"""Codes of ours that say more than that the bus is unavailable."""

@@ -1,0 +1,403 @@
+"""One configured bus: takes entries, sends them in batches, and settles each exactly once.
+
+The loop decides in one synchronous step (`_advance`) and then waits; a task per batch sends and
+settles. Slots come first and batches second: while all are busy entries gather, and pack tighter.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from math import inf
+from operator import attrgetter
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gateway.entry import Batch, Entry, Receipt
+from gateway.errors import BlockedError, Fault, InvalidEventError, ThrottledError, UnavailableError
+from gateway.event import Event
+from gateway.pipeline.account import Account
+from gateway.pipeline.backlog import Backlog, Departure
+from gateway.pipeline.buffer import Buffer
+from gateway.pipeline.dead_letter import DeadLetters, dead_letter
+from gateway.pipeline.delivery import Attempt, attempt
+from gateway.pipeline.flush import FlushTiming
+from gateway.pipeline.forecast import seconds_to_full, seconds_until_room
+from gateway.pipeline.pressure import PROBE_SECONDS, Pressure
+from gateway.pipeline.retry import Company, GiveUpReason, RetryPolicy
+from gateway.pipeline.settlement import Again, GivenUp, Settlement, halves, settle
+from gateway.pipeline.spill import RestoredEvent
+from gateway.sender import Hold, Outcome, Retry, RetryReason, Sender
+from gateway.snapshots import DestinationStatistics, count
+
+log = logging.getLogger(__name__)
+
+BURIAL_GRACE_SECONDS = 5.0
+"""How long the end waits for dead letters that are being written: a thread cannot be cancelled."""
+
+
+class DestinationSettings(Struct, frozen=True, kw_only=True):
+    """What an operator tunes; durations in seconds, sizes in bytes."""
+
+    max_events: int
+    max_bytes: int
+    flush_interval_seconds: float
+    sends_when_idle: bool
+    max_in_flight: int
+    max_requests_per_second: float
+    request_timeout_seconds: float
+    retry: RetryPolicy
+
+
+class Clocks(Struct, frozen=True):
+    """Where time and chance come from: a test brings its own."""
+
+    monotonic: Callable[[], float]
+    wall: Callable[[], float]
+    jitter: Callable[[], float]
+    """A random number in [0, 1)."""
+
+
+class Destination:
+    """Holds events for one bus from acceptance to settlement.
+
+    `run` is the loop, owned by who starts it. `drain` and `stop` are safe twice and without `run`;
+    what `stop` gives back is held until `spilled` or never settled.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        sender: Sender,
+        settings: DestinationSettings,
+        dead_letters: DeadLetters,
+        clocks: Clocks,
+    ) -> None:
+        self.name = name
+        self.sender = sender
+        self._settings = settings
+        self._dead_letters = dead_letters
+        self._clocks = clocks
+        self._buffer = Buffer(max_events=settings.max_events, max_bytes=settings.max_bytes)
+        timing = FlushTiming(
+            interval_seconds=settings.flush_interval_seconds,
+            sends_when_idle=settings.sends_when_idle,
+            max_entries=sender.limits.max_entries,
+            max_bytes=sender.limits.max_bytes,
+        )
+        self._backlog = Backlog(self._buffer, timing, sender.limits, settings.retry)
+        self._pressure = Pressure(
+            max_in_flight=settings.max_in_flight, max_requests_per_second=settings.max_requests_per_second
+        )
+        self._account = Account(name, sender.limits)
+        self._tasks: dict[asyncio.Task[None], Sequence[Entry]] = {}
+        """Each with the entries that are in flight with it: to the bus, then to the dead letters."""
+        self._sending: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._waits_for_events = False
+        self._emptied = asyncio.Event()
+        self._emptied.set()
+        self._bury_again_at = -inf
+        self._failure: BaseException | None = None
+
+    # Acceptance: synchronous, called inside the producer's request.
+
+    def admit(self, events: Sequence[Event]) -> list[int]:
+        """The size of each as the bus counts it; raises EventTooLargeError or UndeliverableEventError."""
+        if len(events) == 1:
+            return [self.sender.admit(events[0])]
+        return admit_batch(self.sender, events)
+
+    def has_room(self, events: int, event_bytes: int) -> bool:
+        """Whether so many events with so many bytes of JSON would be taken now."""
+        return self._buffer.has_room(events, event_bytes)
+
+    def could_ever_hold(self, events: int, event_bytes: int) -> bool:
+        """Whether an empty buffer would take them."""
+        return self._buffer.could_ever_hold(events, event_bytes)
+
+    def take_over(self, events: Sequence[Event], sizes: Sequence[int], receipt: Receipt | None) -> None:
+        """Hold events that were admitted and for which there is room."""
+        now = self._clocks.monotonic()
+        entries = [Entry(event, size, now, 0, receipt) for event, size in zip(events, sizes, strict=True)]
+        taken = self._buffer.offer(entries)
+        assert taken, "room was not checked"
+        self._account.counters.accepted += len(entries)
+        self._arrived(len(entries))
+
+    def retry_after_seconds(self, events: int, event_bytes: int) -> int:
+        """When there should be room for them, at the rate at which room is coming free."""
+        now, account = self._clocks.monotonic(), self._account
+        return seconds_until_room(
+            self._buffer.statistics(),
+            events=events,
+            event_bytes=event_bytes,
+            released_per_second=account.released_rate.per_second(account.settled, now),
+        )
+
+    def restore(self, restored: Sequence[RestoredEvent]) -> None:
+        """Take back what an earlier life of the process accepted: never refused for want of room."""
+        now, wall = self._clocks.monotonic(), self._clocks.wall()
+        for each in restored:
+            arrived_at = now - max(0.0, wall - each.event.received_at)
+            entry = Entry(each.event, 0, arrived_at, each.attempts, each.receipt)
+            try:
+                entry.size = self.sender.admit(each.event)
+            except InvalidEventError as error:
+                self._buffer.hold([entry])
+                self._withdraw([GivenUp(entry, GiveUpReason.UNDELIVERABLE, "undeliverable", error.detail)])
+            else:
+                self._buffer.readmit([entry])
+        self._account.counters.accepted += len(restored)
+        self._account.counters.restored += len(restored)
+        self._arrived(len(restored))
+
+    # The loop.
+
+    async def run(self) -> None:
+        """Send what is held, until cancelled. Raises only what is a bug of ours."""
+        loop = asyncio.get_running_loop()
+        while True:
+            wake_at = self._advance()
+            if self._failure is not None:
+                raise self._failure
+            timer = None if wake_at == inf else loop.call_at(wake_at, self._wake.set)
+            try:
+                await self._wake.wait()
+            finally:
+                if timer is not None:
+                    timer.cancel()
+            self._wake.clear()
+
+    def _advance(self) -> float:
+        """Do all that can be done now; when there will be more to do."""
+        now = self._clocks.monotonic()
+        self._account.sample(now)
+        self._expire(now)
+        while (allowed := self._pressure.next_allowed(len(self._sending))) <= now:
+            departure = self._backlog.next_departure(
+                now, in_flight=len(self._sending), probing=self._pressure.is_probing
+            )
+            if departure is None:
+                break
+            self._launch(departure, now)
+        self._waits_for_events = allowed <= now
+        due = self._backlog.next_due(now, in_flight=len(self._sending)) if allowed <= now else allowed
+        return min(due, max(self._backlog.next_expiry(), self._bury_again_at))
+
+    def _launch(self, departure: Departure, now: float) -> None:
+        batch = departure.batch
+        if departure.reason is not None:
+            self._account.flushed(batch, departure.reason, now)
+        self._pressure.sent(now)
+        self._sending.add(self._start(self._deliver(batch), batch.entries))
+
+    async def _deliver(self, batch: Batch) -> None:
+        started = self._clocks.monotonic()
+        try:
+            result = await attempt(self.sender, batch, timeout_seconds=self._settings.request_timeout_seconds)
+        finally:
+            self._sending.discard(asyncio.current_task())
+        now = self._clocks.monotonic()
+        self._account.answered(result, now - started, self._clocks.wall())
+        given_up = self._settle(batch, result, now)
+        self._wake.set()
+        if given_up:
+            await self._bury(given_up)
+
+    # Settlement.
+
+    def _settle(self, batch: Batch, result: Attempt, now: float) -> list[GivenUp]:
+        """Act on every outcome but the dead letters, which are given back; they stay in flight."""
+        self._adjust(result, now)
+        if result.splits:
+            self._carry([])
+            count(self._account.counters.retried, RetryReason.SPLIT, len(batch.entries))
+            for half in halves(batch.entries):
+                self._backlog.send_again(Again(list(half), now, Company.SAME))
+            return []
+        settlement = settle(
+            batch.entries, result.outcomes, self._settings.retry, now=now, jitter=self._clocks.jitter()
+        )
+        self._account.settled_batch(settlement, now)
+        self._carry([each.entry for each in settlement.given_up])
+        self._act(settlement)
+        return settlement.given_up
+
+    def _act(self, settlement: Settlement) -> None:
+        delivered = [entry for entry, _ in settlement.delivered]
+        self._release(delivered)
+        for entry, event_id in settlement.delivered:
+            if entry.receipt is not None:
+                entry.receipt.delivered(entry, event_id)
+        for again in settlement.again:
+            self._backlog.send_again(again)
+        self._backlog.put_back(settlement.held)
+
+    def _adjust(self, result: Attempt, now: float) -> None:
+        """Tell the pressure how the bus answered."""
+        pressure, before = self._pressure, self._pressure.health
+        match result.error:
+            case ThrottledError() as error:
+                hint = error.retry_after_seconds
+                pressure.throttled(now, retry_after_seconds=hint, jitter=self._clocks.jitter())
+            case BlockedError():
+                pressure.blocked(now)
+            case UnavailableError():
+                pressure.unavailable(now)
+            case _ if any(isinstance(outcome, Hold) for outcome in result.outcomes):
+                pressure.blocked(now)
+            case _ if any(_is_throttled(outcome) for outcome in result.outcomes):
+                pressure.throttled(now, retry_after_seconds=None, jitter=self._clocks.jitter())
+            case _ if pressure.answered():
+                self._backlog.hasten(now)
+        self._account.health_changed(before, pressure.health)
+
+    async def _bury(self, given_up: Sequence[GivenUp]) -> None:
+        """Write dead letters and settle their entries; entries that cannot be written stay held."""
+        entries = [each.entry for each in given_up]
+        wall = self._clocks.wall()
+        letters = [dead_letter(each, destination=self.name, wall_now=wall) for each in given_up]
+        try:
+            dropped = await self._dead_letters.write(letters)
+        except OSError as error:
+            self._keep_unburied(entries, error)
+            return
+        self._carry([])
+        self._account.buried(given_up, dropped)
+        self._release(entries)
+        for each in given_up:
+            if each.entry.receipt is not None:
+                each.entry.receipt.given_up(each.entry, each.code, each.message)
+
+    def _keep_unburied(self, entries: list[Entry], error: OSError) -> None:
+        log.error("dead letters cannot be written; their events stay held", extra={
+            "destination": self.name, "events": len(entries), "error": error.strerror})  # fmt: skip
+        now = self._clocks.monotonic()
+        self._bury_again_at = now + PROBE_SECONDS
+        self._carry([])
+        count(self._account.counters.retried, RetryReason.DEAD_LETTER_FAILED, len(entries))
+        due = now + self._settings.retry.backoff_max_seconds
+        self._backlog.send_again(Again(entries, due, Company.ANY))
+
+    def _expire(self, now: float) -> None:
+        if self._bury_again_at > now:
+            return
+        if expired := self._backlog.remove_expired(now):
+            self._withdraw([GivenUp(entry, GiveUpReason.EXPIRED, "expired") for entry in expired])
+
+    def _withdraw(self, given_up: Sequence[GivenUp]) -> None:
+        """Bury entries that were not in flight."""
+        self._start(self._bury(given_up), [each.entry for each in given_up])
+
+    # Bookkeeping of what is in flight and what is held.
+
+    def _start(self, work: Coroutine[None, None, None], entries: Sequence[Entry]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks[task] = entries
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            self._failure = failure  # a bug of ours: the loop raises it, the entries stay in flight
+            self._wake.set()
+        elif not task.cancelled():
+            self._tasks.pop(task, None)
+
+    def _carry(self, entries: Sequence[Entry]) -> None:
+        """From here on this task has only these in flight."""
+        task = asyncio.current_task()
+        assert task is not None, "called by a task of ours"
+        self._tasks[task] = entries
+
+    def _arrived(self, events: int) -> None:
+        """Wake the loop if it waits for events and has something new to think about."""
+        self._emptied.clear()
+        if self._waits_for_events and (len(self._buffer) == events or self._backlog.is_full):
+            self._waits_for_events = False
+            self._wake.set()
+
+    def _release(self, entries: Sequence[Entry]) -> None:
+        self._buffer.release(entries)
+        if not self._buffer.held:
+            self._emptied.set()
+
+    # The end.
+
+    async def drain(self, deadline: float) -> None:
+        """Send everything at once; returns when nothing is held, or at that monotonic time."""
+        self._backlog.drain(self._clocks.monotonic())
+        self._wake.set()
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._emptied.wait()
+        except TimeoutError:
+            log.warning("not everything was delivered before the deadline", extra={
+                "destination": self.name, "events": self._buffer.held})  # fmt: skip
+
+    async def stop(self) -> list[Entry]:
+        """Cancel what is in flight; every entry that is not settled, oldest first. They stay held."""
+        for task in self._sending:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=BURIAL_GRACE_SECONDS)
+        entries = self._backlog.give_back()
+        for in_flight in self._tasks.values():
+            entries += in_flight
+        self._tasks.clear()
+        entries.sort(key=attrgetter("arrived_at"))
+        self._backlog.put_back(entries)
+        return entries
+
+    async def aclose(self) -> None:
+        """Give the sender's connections back."""
+        await self.sender.aclose()
+
+    def statistics(self) -> DestinationStatistics:
+        """A snapshot for metrics and `/status`, taken in one step: its sums hold."""
+        now, buffer, account = self._clocks.monotonic(), self._buffer.statistics(), self._account
+        in_flight = [entry for entries in self._tasks.values() for entry in entries]
+        oldest = min([self._backlog.oldest_arrival(), *[entry.arrived_at for entry in in_flight]])
+        counters = account.counters
+        accepted_per_second = account.accepted_rate.per_second(counters.accepted, now)
+        released_per_second = account.released_rate.per_second(account.settled, now)
+        filling = accepted_per_second - released_per_second
+        return DestinationStatistics(
+            counters=counters,
+            buffered=self._backlog.buffered,
+            in_flight=len(in_flight),
+            retrying=self._backlog.retrying,
+            buffer_bytes=buffer.held_bytes,
+            buffer_max_bytes=buffer.max_bytes,
+            buffer_max_events=buffer.max_events,
+            oldest_age_seconds=max(0.0, now - oldest) if oldest < inf else 0.0,
+            seconds_to_full=seconds_to_full(buffer, filling_per_second=filling),
+            requests_saved=self._backlog.requests_saved,
+            in_flight_limit=self._pressure.limit,
+            requests_in_flight=len(self._sending),
+            accepted_per_second=accepted_per_second,
+            delivered_per_second=account.delivered_rate.per_second(counters.delivered, now),
+            health=self._pressure.health,
+            last_error=account.last_error,
+        )
+
+
+def _is_throttled(outcome: Outcome) -> bool:
+    return isinstance(outcome, Retry) and outcome.reason is RetryReason.THROTTLED
+
+
+def admit_batch(sender: Sender, events: Sequence[Event]) -> list[int]:
+    """The size of each event; what `admit` raises for the first refused one, with every fault indexed."""
+    sizes: list[int] = []
+    refused: InvalidEventError | None = None
+    faults: list[Fault] = []
+    for index, event in enumerate(events):
+        try:
+            sizes.append(sender.admit(event))
+        except InvalidEventError as error:
+            refused = refused or error
+            faults += [replace(fault, index=index) for fault in error.faults]
+    if refused is not None:
+        raise type(refused)(refused.detail, *faults)
+    return sizes

@@ -1,0 +1,32 @@
+"""How long until there is room, or none is left: straight lines through the rates of now. Pure."""
+
+from math import ceil, inf
+
+from gateway.pipeline.buffer import BufferStatistics
+
+RETRY_AFTER_MAX_SECONDS = 60
+RETRY_AFTER_UNKNOWN_SECONDS = 5
+"""What a refused producer is told while no room is coming free at all."""
+
+
+def seconds_until_room(
+    buffer: BufferStatistics, *, events: int, event_bytes: int, released_per_second: float
+) -> int:
+    """When `events` events of `event_bytes` bytes together should fit: whole seconds, 1 to 60."""
+    if released_per_second <= 0 or not buffer.held_events:
+        return RETRY_AFTER_UNKNOWN_SECONDS
+    bytes_each = buffer.held_bytes / buffer.held_events
+    lacking_events = buffer.held_events + events - buffer.max_events
+    lacking_bytes = buffer.held_bytes + event_bytes - buffer.max_bytes
+    lacking = max(lacking_events, lacking_bytes / bytes_each, 1)
+    return max(1, min(RETRY_AFTER_MAX_SECONDS, ceil(lacking / released_per_second)))
+
+
+def seconds_to_full(buffer: BufferStatistics, *, filling_per_second: float) -> float:
+    """When the buffer will be full if it goes on filling by so many events a second; infinity: never."""
+    if filling_per_second <= 0 or not buffer.held_events:
+        return inf
+    bytes_each = buffer.held_bytes / buffer.held_events
+    room_by_bytes = (buffer.max_bytes - buffer.held_bytes) / bytes_each
+    room = min(buffer.max_events - buffer.held_events, room_by_bytes)
+    return max(0.0, room / filling_per_second)

@@ -1,0 +1,101 @@
+"""May another request go now? Level in flight, rate, throttling, and probing of a bus that is down. Pure."""
+
+from enum import StrEnum
+from math import inf
+
+PROBE_SECONDS = 1.0
+"""How often a bus that is down, or a fault that an operator must mend, is tried again."""
+
+FAILURES_UNTIL_DOWN = 3
+"""Requests in a row without a usable answer after which the bus counts as down: one reset is no outage."""
+
+PAUSE_INITIAL_SECONDS = 0.1
+PAUSE_MAX_SECONDS = 5.0
+"""The wait after throttling without a hint: doubled at each further pause, up to this."""
+
+RATE_BURST_SECONDS = 0.1
+"""A rate limit may be used up this far ahead: timers are no finer than milliseconds."""
+
+
+class Health(StrEnum):
+    """How the bus answers, as `/status` shows it."""
+
+    UP = "up"
+    THROTTLED = "throttled"
+    DOWN = "down"
+    BLOCKED = "blocked"
+
+
+class Pressure:
+    """Bounds the requests in flight and their rate. Time comes in as a number, jitter in [0, 1).
+
+    Throttling pauses the destination, halves its level and lets it rise by one with every level's
+    worth of answers. While the bus is down or blocked one request at a time goes, once a second.
+    """
+
+    def __init__(self, *, max_in_flight: int, max_requests_per_second: float = 0) -> None:
+        self._max_in_flight = max_in_flight
+        self._spacing = 1 / max_requests_per_second if max_requests_per_second else 0.0
+        self._level = float(max_in_flight)
+        self._rate_free_at = -inf
+        self._paused_until = -inf
+        self._pause_seconds = PAUSE_INITIAL_SECONDS
+        self._failures = 0
+        self.health = Health.UP
+
+    @property
+    def limit(self) -> int:
+        """Requests that may be in flight together now."""
+        return 1 if self.is_probing else int(self._level)
+
+    @property
+    def is_probing(self) -> bool:
+        """Whether single requests are sent only to see if the bus is back."""
+        return self.health in (Health.DOWN, Health.BLOCKED)
+
+    def next_allowed(self, in_flight: int) -> float:
+        """The monotonic time from which on a request may go; infinity: not before an answer comes."""
+        if in_flight >= self.limit:
+            return inf
+        return max(self._paused_until, self._rate_free_at)
+
+    def sent(self, now: float) -> None:
+        """A request goes out."""
+        if self._spacing:
+            earliest = now - RATE_BURST_SECONDS
+            self._rate_free_at = max(self._rate_free_at, earliest) + self._spacing
+
+    def answered(self) -> bool:
+        """The bus took a request. True: it was down or blocked until now."""
+        was_probing = self.is_probing
+        self._failures = 0
+        self._pause_seconds = PAUSE_INITIAL_SECONDS
+        self._level = min(self._max_in_flight, self._level + 1 / self._level)
+        self.health = Health.UP
+        if was_probing:
+            self._paused_until = -inf
+        return was_probing
+
+    def throttled(self, now: float, *, retry_after_seconds: float | None, jitter: float) -> None:
+        """The bus asks us to slow down, for so long if it said so."""
+        self._failures = 0
+        pause = retry_after_seconds
+        if pause is None:
+            pause = self._pause_seconds * (0.5 + 0.5 * jitter)
+        if now >= self._paused_until:  # the others in flight tell nothing new
+            self._level = max(1.0, self._level / 2)
+            self._pause_seconds = min(PAUSE_MAX_SECONDS, self._pause_seconds * 2)
+        self._paused_until = max(self._paused_until, now + pause)
+        self.health = Health.THROTTLED
+
+    def unavailable(self, now: float) -> None:
+        """A request got no usable answer."""
+        self._failures += 1
+        if self._failures >= FAILURES_UNTIL_DOWN or self.is_probing:
+            self.health = Health.DOWN
+            self._paused_until = max(self._paused_until, now + PROBE_SECONDS)
+
+    def blocked(self, now: float) -> None:
+        """An operator must mend something before the bus takes anything."""
+        self.health = Health.BLOCKED
+        self._paused_until = max(self._paused_until, now + PROBE_SECONDS)
