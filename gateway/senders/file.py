@@ -1,0 +1,177 @@
+"""Writes events to a file or to standard output, one a line: the simplest sender, a model for others."""
+
+import asyncio
+import errno
+import os
+import select
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from msgspec import Struct
+
+from gateway.entry import Batch
+from gateway.errors import BlockedError, ConfigFault, EventTooLargeError, Fault, Reason, UnavailableError
+from gateway.event import Event
+from gateway.sender import Delivered, Limits, Outcome, SenderPlugin, SenderStatus
+from gateway.units import Size
+
+STANDARD_OUTPUT = "-"
+DELIVERED = Delivered()
+
+
+class FileConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The keys of a destination of type "file"."""
+
+    path: str = STANDARD_OUTPUT
+    """A file, appended to and made where it is missing, or "-"."""
+    max_request_bytes: Size = Size(4 << 20)
+    max_request_events: int = 500
+    max_event_bytes: Size | None = None
+    """None: as much as a batch may hold."""
+
+
+def check(config: FileConfig) -> Iterator[ConfigFault]:
+    """Every fault that the types do not show."""
+    if not config.path:
+        yield ConfigFault("path", 'is empty; "-" is standard output')
+    if config.max_request_events < 1:
+        yield ConfigFault("max_request_events", "must be at least 1")
+    if config.max_request_bytes < 1:
+        yield ConfigFault("max_request_bytes", "must be at least 1B")
+    highest = config.max_request_bytes
+    if config.max_event_bytes is not None and not 1 <= config.max_event_bytes <= highest:
+        yield ConfigFault("max_event_bytes", f"must be from 1B to {highest}, what a batch can carry")
+
+
+class FileSender:
+    """One file. Batches are written whole, in the order in which `send` is called."""
+
+    def __init__(self, config: FileConfig) -> None:
+        max_event_bytes = config.max_event_bytes or config.max_request_bytes
+        self._limits = Limits(config.max_request_events, config.max_request_bytes, max_event_bytes)
+        self._path = config.path
+        self._file: _OpenFile | None = None
+        self._one_at_a_time = asyncio.Lock()
+
+    @property
+    def limits(self) -> Limits:
+        """As configured: a file itself has none."""
+        return self._limits
+
+    def admit(self, event: Event) -> int:
+        """The bytes of the event's line. Raises EventTooLargeError for more than a batch may hold."""
+        size = len(event.json) + 1
+        if size > self._limits.max_entry_bytes:
+            raise EventTooLargeError(
+                f"the event counts {size} bytes, and this destination takes {self._limits.max_entry_bytes}",
+                Fault(Reason.TOO_LARGE),
+            )
+        return size
+
+    async def send(self, batch: Batch) -> Sequence[Outcome]:
+        """Write the batch. Raises BlockedError if the file may not be written, else UnavailableError."""
+        async with self._one_at_a_time:
+            with _our_errors():
+                if self._file is None:
+                    self._file = _OpenFile(self._path)
+                await self._file.write(lines(batch))
+        return [DELIVERED] * len(batch.entries)
+
+    def status(self) -> SenderStatus:
+        """The path as it is configured."""
+        return SenderStatus(self._path)
+
+    async def aclose(self) -> None:
+        """Close the file once a write under way has ended; standard output stays open."""
+        async with self._one_at_a_time:
+            file, self._file = self._file, None
+            if file is not None:
+                file.close()
+
+
+# JSON text holds no raw NUL, and raw line breaks only as white space between its tokens. So NUL can
+# join the events, and one pass then makes line breaks of it and spaces of theirs.
+_ONE_EVENT_A_LINE = bytes.maketrans(b"\0\n\r", b"\n  ")
+
+
+def lines(batch: Batch) -> bytes:
+    """The batch's events in the CloudEvents JSON format, one a line."""
+    return b"".join([entry.event.json + b"\0" for entry in batch.entries]).translate(_ONE_EVENT_A_LINE)
+
+
+class _OpenFile:
+    """A descriptor open for appending, and how to write to it without stopping the loop."""
+
+    def __init__(self, path: str) -> None:
+        self._is_ours = path != STANDARD_OUTPUT
+        self._descriptor = os.open(path, _FLAGS, _MODE) if self._is_ours else _STANDARD_OUTPUT_DESCRIPTOR
+        self._is_prompt = _is_prompt(self._descriptor)
+        self._line_is_torn = False
+
+    async def write(self, data: bytes) -> None:
+        """Write all of `data`; a line that an earlier failure or cancellation tore is ended first."""
+        rest = memoryview(b"\n" + data if self._line_is_torn else data)
+        while rest:
+            if self._is_prompt:
+                written = os.write(self._descriptor, rest)
+            else:
+                await _until_writable(self._descriptor)
+                written = os.write(self._descriptor, rest[: select.PIPE_BUF])
+            rest = rest[written:]
+            self._line_is_torn = bool(rest)
+
+    def close(self) -> None:
+        """Give the descriptor back, if it was opened here."""
+        if self._is_ours:
+            os.close(self._descriptor)
+
+
+# Not blocking: the opening of a pipe that nobody reads fails instead of stopping the loop.
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+_MODE = 0o640
+_STANDARD_OUTPUT_DESCRIPTOR = 1
+
+
+def _is_prompt(descriptor: int) -> bool:
+    """Whether a write ends by itself: files and /dev/null do, pipes, sockets and terminals wait for a reader.
+
+    500 events, 220 KB, take 550 µs into the page cache and 0.3 into /dev/null; the mere way to a thread
+    and back takes 45, and would allow lines to interleave. The loop tells no readiness for files.
+    """
+    mode = os.fstat(descriptor).st_mode
+    return not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor))
+
+
+async def _until_writable(descriptor: int) -> None:
+    """Afterwards a pipe takes PIPE_BUF bytes at once, even one that blocks (pipe(7))."""
+    loop, is_writable = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_writer(descriptor, is_writable.set)
+    try:
+        await is_writable.wait()
+    finally:
+        loop.remove_writer(descriptor)
+
+
+_OPERATOR_CAN_MEND = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EROFS,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+}
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        kind = BlockedError if error.errno in _OPERATOR_CAN_MEND else UnavailableError
+        raise kind(errno.errorcode.get(error.errno or 0, "oserror").lower(), str(error)) from error
+
+
+plugin = SenderPlugin(config_type=FileConfig, check=check, create=FileSender)
