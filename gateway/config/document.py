@@ -1,0 +1,170 @@
+"""A parsed TOML document into a Config: sections, destinations and what they inherit."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from msgspec import UNSET, Struct
+
+from gateway.config.conflicts import Conflict, conflicts, destination_conflicts
+from gateway.config.model import (
+    AdminConfig,
+    BufferConfig,
+    Config,
+    DeadLettersConfig,
+    DeliveryConfig,
+    DestinationConfig,
+    FlushConfig,
+    LogConfig,
+    ReceiverConfig,
+    ShutdownConfig,
+)
+from gateway.config.table import TableReader, dotted
+from gateway.config.unavailable import NOT_AVAILABLE, UNAVAILABLE_TYPES, unavailable_keys
+from gateway.errors import ConfigError
+from gateway.sender import SenderPlugin
+
+_ONCE = ("receiver", "admin", "shutdown", "log")
+_INHERITED: dict[str, type[Struct]] = {
+    "buffer": BufferConfig,
+    "flush": FlushConfig,
+    "delivery": DeliveryConfig,
+    "dead_letters": DeadLettersConfig,
+}
+Section = TypeVar("Section", bound=Struct)
+
+_DESTINATIONS = "destinations"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_NAME_RULE = (
+    "a name is made of a-z, 0-9, _ and -, begins with a letter or digit, and has at most 64 characters"
+)
+
+
+class _NoSender(Struct, frozen=True):
+    """Stands in where the sender's own keys were refused, so that the sections are checked nevertheless."""
+
+
+def parse(
+    document: Mapping[str, Any], *, environment: Mapping[str, str], plugins: Mapping[str, SenderPlugin]
+) -> Config:
+    """The configuration in `document`, with defaults filled in.
+
+    `plugins` are the known senders by type. Raises ConfigError with every fault of the document;
+    but what a plugin checks is checked only when each of its values can be read.
+    """
+    return _Document(document, environment, plugins).config()
+
+
+class _Document:
+    """One reading of one document: every method notes faults with the reader and goes on."""
+
+    def __init__(
+        self,
+        document: Mapping[str, Any],
+        environment: Mapping[str, str],
+        plugins: Mapping[str, SenderPlugin],
+    ) -> None:
+        self._document = document
+        self._plugins = plugins
+        self._reader = TableReader(environment)
+
+    def config(self) -> Config:
+        """All of it. Raises ConfigError."""
+        self._reader.refuse_unknown(self._document, (*_ONCE, *_INHERITED, _DESTINATIONS), "")
+        config = Config(
+            receiver=self._section("receiver", ReceiverConfig),
+            admin=self._section("admin", AdminConfig),
+            shutdown=self._section("shutdown", ShutdownConfig),
+            log=self._section("log", LogConfig),
+            destinations=self._destinations(),
+        )
+        self._refuse_conflicts(config)
+        if self._reader.faults:
+            raise ConfigError(self._reader.faults)
+        return config
+
+    def _section(self, name: str, kind: type[Section]) -> Section:
+        return kind(**self._values(self._document, name, kind, name))
+
+    def _values(self, owner: Mapping[str, Any], section: str, kind: type[Struct], key: str) -> dict[str, Any]:
+        """What `owner` sets in one of its sections; nothing where the section is not written."""
+        values = self._reader.values(owner.get(section, {}), kind, key)
+        for name in unavailable_keys(section, kind(**values)):
+            self._reader.refuse(f"{key}.{name}", NOT_AVAILABLE)
+        return values
+
+    def _destinations(self) -> dict[str, DestinationConfig]:
+        tables = self._reader.table(self._document.get(_DESTINATIONS, {}), _DESTINATIONS)
+        if not tables:
+            self._reader.refuse(_DESTINATIONS, "at least one [destinations.NAME] is needed")
+        inherited = {
+            name: self._values(self._document, name, kind, name) for name, kind in _INHERITED.items()
+        }
+        destinations = {}
+        for name, value in tables.items():
+            key = dotted(_DESTINATIONS, name)
+            if not _NAME.fullmatch(name):
+                self._reader.refuse(key, _NAME_RULE)
+            if table := self._reader.table(value, key):
+                destinations[name] = self._destination(name, table, key, inherited)
+        return destinations
+
+    def _destination(
+        self, name: str, table: dict[str, Any], key: str, inherited: Mapping[str, Mapping[str, Any]]
+    ) -> DestinationConfig:
+        type_name = self._type(table, key)
+        sections: dict[str, Any] = {}
+        for section, kind in _INHERITED.items():
+            own = self._values(table, section, kind, f"{key}.{section}")
+            sections[section] = kind(**{**inherited[section], **own})
+        return DestinationConfig(
+            name=name, type=type_name, sender=self._sender(table, type_name, key), **sections
+        )
+
+    def _type(self, table: Mapping[str, Any], key: str) -> str:
+        """The destination's type, or "" if no sender of that type can be had."""
+        known = f"known types are {', '.join(sorted(self._plugins))}"
+        if "type" not in table:
+            self._reader.refuse(f"{key}.type", f"missing; {known}")
+            return ""
+        name = self._reader.text(table["type"], f"{key}.type")
+        if name is UNSET or name in self._plugins:
+            return name or ""
+        self._reader.refuse(
+            f"{key}.type", NOT_AVAILABLE if name in UNAVAILABLE_TYPES else f"unknown; {known}"
+        )
+        return ""
+
+    def _sender(self, table: dict[str, Any], type_name: str, key: str) -> Struct:
+        if (plugin := self._plugins.get(type_name)) is None:
+            return _NoSender()
+        sender = self._reader.struct(table, plugin.config_type, key, beside=("type", *_INHERITED))
+        if sender is UNSET:
+            return _NoSender()
+        for fault in plugin.check(sender):
+            self._reader.refuse(f"{key}.{fault.key}", fault.message)
+        return sender
+
+    def _refuse_conflicts(self, config: Config) -> None:
+        for conflict in conflicts(config):
+            self._refuse_conflict(conflict, {}, "")
+        for name, destination in config.destinations.items():
+            table = self._document[_DESTINATIONS][name]
+            for conflict in destination_conflicts(config, destination):
+                self._refuse_conflict(conflict, table, dotted(_DESTINATIONS, name))
+
+    def _refuse_conflict(self, conflict: Conflict, table: Mapping[str, Any], table_key: str) -> None:
+        """Blame the value that stands closest: the destination's own, else the file's, else the first.
+
+        A conflict with a value that was refused, and so is not known, is none.
+        """
+        own = {key: f"{table_key}.{key}" for key in conflict.keys if _is_written(table, key)}
+        if any(self._reader.is_faulty(own.get(key, key)) for key in conflict.keys):
+            return
+        written = [key for key in conflict.keys if key not in own and _is_written(self._document, key)]
+        self._reader.refuse([*own.values(), *written, *conflict.keys][0], conflict.message)
+
+
+def _is_written(table: Mapping[str, Any], key: str) -> bool:
+    section, _, name = key.rpartition(".")
+    return name in (table.get(section, {}) if section else table)
