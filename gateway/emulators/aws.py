@@ -176,7 +176,7 @@ class AwsBus:
         if (refusal := _refusal(call)) is not None:
             raise refusal
         read = read_entries(call.request.body, max_request_bytes=self._options.max_request_bytes)
-        if any(self.injector.is_poisoned(entry.detail or "") for entry in read.entries):
+        if self.injector.finds_poison(entry.detail or "" for entry in read.entries):
             raise AwsError("ValidationException", "The request could not be validated.")
         results = self._take(read, call)
         if isinstance(fault, ResetAfter):
@@ -186,7 +186,7 @@ class AwsBus:
     def _take(self, read: EntriesRequest, call: "_Call") -> list[dict[str, str]]:
         """Deliver, drop or fail each entry; one result for each, in order."""
         failed = self.injector.failed_entries(call.decision, len(read.entries))
-        call.size = read.size
+        call.size = sum(read.sizes)
         results = []
         for index, entry in enumerate(read.entries):
             error = judge(entry)
@@ -194,15 +194,14 @@ class AwsBus:
                 error = EntryError(failed[index].code, failed[index].message)
             call.results.append(None if error is None else error.code)
             if error is None:
-                results.append({"EventId": self._accept(entry, call.number)})
+                results.append({"EventId": self._accept(entry, read.sizes[index], call.number)})
             else:
                 results.append({"ErrorCode": error.code, "ErrorMessage": error.message})
         return results
 
-    def _accept(self, entry: PutEventsEntry, number: int) -> str:
+    def _accept(self, entry: PutEventsEntry, size: int, number: int) -> str:
         """Deliver or silently drop one entry; its event id either way."""
         event = _event(entry, self._ids.next(), number)
-        size = entry.size()
         if not self._exists(event.bus):
             self.record.drop(event, size, DropReason.NO_SUCH_BUS)
         elif len(event.detail_type) > MAX_DETAIL_TYPE_CHARACTERS:

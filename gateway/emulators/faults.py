@@ -5,6 +5,7 @@ generator, so that a run can be repeated.
 """
 
 import math
+from collections.abc import Iterable
 from email.utils import formatdate
 from enum import StrEnum
 from random import Random
@@ -217,12 +218,13 @@ class FaultInjector:
                     self._count(kind_of(fault))
         return failed
 
-    def is_poisoned(self, text: str) -> bool:
-        """Whether an event's text makes its whole request fail."""
-        poisoned = any(poison in text for poison in self._faults.poison)
-        if poisoned:
+    def finds_poison(self, texts: Iterable[str]) -> bool:
+        """Whether one of a request's events makes all of it fail."""
+        poison = self._faults.poison
+        is_poisoned = bool(poison) and any(part in text for text in texts for part in poison)
+        if is_poisoned:
             self._count("poison")
-        return poisoned
+        return is_poisoned
 
     def is_down(self) -> bool:
         """Whether the bus shall not answer at all; counts as a strike if so."""
