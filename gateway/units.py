@@ -23,7 +23,7 @@ class Duration(float):
         Raises ValueError for anything but a number and ms, s, m, h or d, and for a century and more.
         """
         if (match := _DURATION.fullmatch(text)) is None:
-            raise ValueError('expected a duration, a number and its unit: "200ms", "5s" or "1h"')
+            raise ValueError('expected a duration like "200ms", "5s" or "1h"')
         if (seconds := float(match[1]) * _SECONDS[match[2]]) > _MAX_SECONDS:
             raise ValueError('expected a duration like "200ms", "5s" or "1h", of at most 36500d')
         return cls(round(seconds, 9))
@@ -50,7 +50,7 @@ class Size(int):
     def parse(cls, text: str) -> Self:
         """`text` in bytes. Raises ValueError for anything but a whole number and B, KiB, MiB or GiB."""
         if (match := _SIZE.fullmatch(text)) is None:
-            raise ValueError('expected a size, a whole number and its unit: "256KiB" or "64MiB"')
+            raise ValueError('expected a size like "256KiB" or "64MiB"')
         return cls(int(match[1]) * _BYTES[match[2]])
 
     def __str__(self) -> str:

@@ -19,7 +19,7 @@ from gateway.config.model import (
     ReceiverConfig,
     ShutdownConfig,
 )
-from gateway.config.table import TableReader, dotted
+from gateway.config.table import NO_TABLE, TableReader, dotted
 from gateway.config.unavailable import NOT_AVAILABLE, UNAVAILABLE_TYPES, unavailable_keys
 from gateway.errors import ConfigError
 from gateway.sender import SenderPlugin
@@ -95,7 +95,7 @@ class _Document:
 
     def _destinations(self) -> dict[str, DestinationConfig]:
         tables = self._reader.table(self._document.get(_DESTINATIONS, {}), _DESTINATIONS)
-        if not tables:
+        if not tables and not self._reader.is_faulty(_DESTINATIONS):
             self._reader.refuse(_DESTINATIONS, "at least one [destinations.NAME] is needed")
         inherited = {
             name: self._values(self._document, name, kind, name) for name, kind in _INHERITED.items()
@@ -105,8 +105,10 @@ class _Document:
             key = dotted(_DESTINATIONS, name)
             if not _NAME.fullmatch(name):
                 self._reader.refuse(key, _NAME_RULE)
-            if table := self._reader.table(value, key):
-                destinations[name] = self._destination(name, table, key, inherited)
+            if isinstance(value, dict):
+                destinations[name] = self._destination(name, value, key, inherited)
+            else:
+                self._reader.refuse(key, NO_TABLE)
         return destinations
 
     def _destination(

@@ -20,6 +20,8 @@ from gateway.errors import ConfigFault
 from gateway.secret import Secret
 from gateway.units import Duration, Size
 
+NO_TABLE = "expected a table"
+
 _FILE_TWIN = "_file"
 _MAY_BE_ZERO = frozenset({"shutdown.deadline"})
 """A drain that waits for nothing is a wish; an interval, a time-out or a limit of nothing a mistake."""
@@ -69,7 +71,7 @@ class TableReader:
         """`value` if it is a table; else a fault, and an empty one."""
         if isinstance(value, dict):
             return value
-        self.refuse(key, "expected a table")
+        self.refuse(key, NO_TABLE)
         return {}
 
     def refuse_unknown(self, names: Iterable[str], known: Collection[str], key: str) -> None:
@@ -200,7 +202,8 @@ def _explain(error: ValidationError, kind: Any) -> tuple[str, str]:
     message = str(error)
     place = match["place"] if (match := _PLACE.search(message)) else ""
     if message.startswith("Invalid enum value"):
-        return place, "expected " + " or ".join(f'"{choice}"' for choice in _choices(kind))
+        *others, last = (f'"{choice}"' for choice in _choices(kind))
+        return place, f"expected {', '.join(others)} or {last}" if others else f"expected {last}"
     message = _TYPE_NAMES.sub(_toml_names, _PLACE.sub("", message))
     return place, message[0].lower() + message[1:]
 
