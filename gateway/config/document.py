@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from msgspec import UNSET, Struct
 
 from gateway.config.conflicts import Conflict, conflicts, destination_conflicts
+from gateway.config.key import dotted
 from gateway.config.model import (
     AdminConfig,
     BufferConfig,
@@ -19,7 +20,7 @@ from gateway.config.model import (
     ReceiverConfig,
     ShutdownConfig,
 )
-from gateway.config.table import NO_TABLE, TableReader, dotted
+from gateway.config.table import NO_TABLE, TableReader
 from gateway.config.unavailable import NOT_AVAILABLE, UNAVAILABLE_TYPES, unavailable_keys
 from gateway.errors import ConfigError
 from gateway.sender import SenderPlugin

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args, get_origin
 from msgspec import UNSET, Struct, UnsetType, ValidationError, convert, structs
 
 from gateway.config.environment import expand
+from gateway.config.key import dotted
 from gateway.config.listen import ListenAddress
 from gateway.config.text_file import read_secret, read_secrets
 from gateway.errors import ConfigFault
@@ -26,7 +27,6 @@ _FILE_TWIN = "_file"
 _MAY_BE_ZERO = frozenset({"shutdown.deadline"})
 """A drain that waits for nothing is a wish; an interval, a time-out or a limit of nothing a mistake."""
 
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _PLACE = re.compile(r" - at `\$(?P<place>.*)`$")
 _TYPE_NAMES = re.compile(r"`([a-z |]+)`")
 _TOML_NAMES = {
@@ -40,12 +40,6 @@ _TOML_NAMES = {
     "date": "a date",
     "time": "a time",
 }
-
-
-def dotted(key: str, name: str) -> str:
-    """The key of `name` inside the table `key`, as TOML writes it; `key` is empty for the document."""
-    name = name if _BARE_KEY.fullmatch(name) else f'"{name}"'
-    return f"{key}.{name}" if key else name
 
 
 class TableReader:

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any
 
-from msgspec import Struct, json, structs
+from msgspec import Struct, structs
 
+from gateway.config.key import dotted, quoted
 from gateway.config.model import Config, DestinationConfig
-from gateway.config.table import dotted
 from gateway.secret import Secret
 from gateway.units import Duration, Size
 
@@ -75,5 +75,5 @@ def _value(value: object) -> str:
 
 
 def _string(text: str) -> str:
-    """A basic string: JSON's escapes are TOML's too, but TOML wants DEL escaped, and `$$` is ours."""
-    return json.encode(text.replace("$", "$$")).decode().replace("\x7f", "\\u007f")
+    """A string of the file: a dollar sign stands in it twice."""
+    return quoted(text.replace("$", "$$"))
