@@ -1,0 +1,241 @@
+"""The JSON event format: structured events and batches, read without touching their data.
+
+Attributes are read and checked; the value of `data` is only checked for syntax and carried as it came.
+"""
+
+import re
+from binascii import a2b_base64
+from collections import Counter
+from typing import Annotated, Literal
+
+from msgspec import Meta, Raw, Struct, ValidationError
+from msgspec.json import Decoder, encode
+
+from gateway.cloudevents.attributes import (
+    CORE,
+    REQUIRED,
+    DataKind,
+    data_kind,
+    is_absolute_uri,
+    is_name,
+    is_string,
+    is_timestamp,
+    value_fault,
+)
+from gateway.cloudevents.faults import fault, invalid_batch, invalid_event, require_size
+from gateway.cloudevents.jsontext import decode, is_too_deep, require_utf8
+from gateway.cloudevents.limits import MAX_BATCH_EVENTS
+from gateway.cloudevents.trace import Trace
+from gateway.errors import EventTooLargeError, Fault, InvalidEventError, Reason
+from gateway.event import Event
+
+_Members = dict[str, Raw]
+_NonEmpty = Annotated[str, Meta(min_length=1)]
+
+
+class _Core(Struct, gc=False):
+    """The core attributes; decoding one proves that the required ones are there and no type is wrong."""
+
+    specversion: Literal["1.0"]
+    id: _NonEmpty
+    source: _NonEmpty
+    type: _NonEmpty
+    subject: _NonEmpty | None = None
+    time: str | None = None
+    dataschema: str | None = None
+    datacontenttype: str | None = None
+
+
+class _Name(str):
+    """A member's name that equals only itself, so that a dict keeps members of the same name."""
+
+    __slots__ = ()
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+_CORE = Decoder(_Core)
+_MEMBERS = Decoder(_Members)
+_EVERY_MEMBER = Decoder(dict[_Name, Raw], dec_hook=type.__call__)
+_ELEMENTS = Decoder(list[Raw])
+_STRING = Decoder(str)
+_OBJECT = "a JSON object"
+_DATA_MEMBERS = ("data", "data_base64")
+_KNOWN = CORE.union(_DATA_MEMBERS)
+_TEXTUAL = (DataKind.TEXT, DataKind.OTHER)
+_NULL, _TRUE, _FALSE = Raw(b"null"), Raw(b"true"), Raw(b"false")
+_QUOTE = ord('"')
+_INTEGER = re.compile(rb"-?(?:0|[1-9][0-9]{0,9})")
+_INTEGER_MIN, _INTEGER_MAX = -(2**31), 2**31 - 1
+
+
+def read_event(body: bytes, *, received_at: float, trace: Trace | None = None) -> Event:
+    """The event that `body` is, in the CloudEvents JSON format.
+
+    `received_at` is wall-clock seconds; `trace` becomes the event's where it has no `traceparent`.
+    Raises InvalidEventError with every fault found, EventTooLargeError.
+    """
+    require_utf8(body)
+    return _read(body, received_at, trace)
+
+
+def read_batch(body: bytes, *, received_at: float, trace: Trace | None = None) -> list[Event]:
+    """The events of a batch in the CloudEvents JSON batch format, in order: all of them or none.
+
+    Raises InvalidEventError with the faults of each bad event, EventTooLargeError.
+    """
+    require_utf8(body)
+    elements = decode(_ELEMENTS, body, expected="a JSON array of events")
+    if len(elements) > MAX_BATCH_EVENTS:
+        raise EventTooLargeError(
+            f"the batch has more than {MAX_BATCH_EVENTS} events", Fault(Reason.TOO_LARGE)
+        )
+    events: list[Event] = []
+    refused: list[tuple[int, tuple[Fault, ...]]] = []
+    for index, element in enumerate(elements):
+        try:
+            # A copy: one event that waits long must not keep the whole batch in memory.
+            events.append(_read(bytes(element), received_at, trace))
+        except InvalidEventError as error:
+            refused.append((index, error.faults))
+    if refused:
+        raise invalid_batch(refused, events=len(elements))
+    return events
+
+
+def _read(body: bytes, received_at: float, trace: Trace | None) -> Event:
+    members = decode(_MEMBERS, body, expected=_OBJECT)
+    compact = encode(members)
+    # Equal lengths: no white space to leave out and no duplicate lost, and 1.3 µs saved of looking for one.
+    if len(compact) != len(body):
+        _require_distinct(body, members)
+        body = compact
+    if _NULL in members.values():
+        members = _without_nulls(members)
+        body = encode(members)
+    core = _read_core(body, members)
+    traceparent = _text(members["traceparent"]) if "traceparent" in members else None
+    if trace is not None and traceparent is None:
+        traceparent = trace.traceparent
+        body = _with_trace(body, trace, with_state="tracestate" not in members)
+    require_size(body, base64_bytes=len(members.get("data_base64", b"")))
+    return Event(
+        id=core.id,
+        source=core.source,
+        type=core.type,
+        time=core.time,
+        traceparent=traceparent,
+        json=body,
+        received_at=received_at,
+    )
+
+
+def _require_distinct(body: bytes, members: _Members) -> None:
+    """Raise InvalidEventError, with all the faults beside it, if a member's name is there twice."""
+    names = decode(_EVERY_MEMBER, body, expected=_OBJECT)
+    if len(names) > len(members):
+        times = Counter(map(str, names))
+        duplicates = [fault(Reason.DUPLICATE_ATTRIBUTE, name) for name in members if times[name] > 1]
+        raise invalid_event([*duplicates, *_faults(members)])
+
+
+def _without_nulls(members: _Members) -> _Members:
+    """What is left without attributes set to null, which are not set; a null under a bad name stays wrong."""
+    return {name: raw for name, raw in members.items() if raw != _NULL or not is_name(name)}
+
+
+def _read_core(body: bytes, members: _Members) -> _Core:
+    """The core attributes of an event that is valid as a whole. Raises InvalidEventError."""
+    try:
+        core = _CORE.decode(body)
+    except (ValidationError, RecursionError):
+        raise invalid_event(_faults(members)) from None
+    if not _is_valid(core, members):
+        raise invalid_event(_faults(members))
+    return core
+
+
+def _is_valid(core: _Core, members: _Members) -> bool:
+    """Whether `_faults` would find nothing, in a fifth of its time: most events are as they should be."""
+    time, schema, content_type = core.time, core.dataschema, core.datacontenttype
+    # One look at all texts together: what makes a String is its characters, wherever it begins.
+    if not is_string(f"{core.id}{core.source}{core.type}{core.subject}{time}{schema}{content_type}"):
+        return False
+    if (time is not None and not is_timestamp(time)) or (schema is not None and not is_absolute_uri(schema)):
+        return False
+    kind = DataKind.JSON if content_type is None else data_kind(content_type)
+    if kind is None or _data_fault(members, kind) is not None:
+        return False
+    if _KNOWN.issuperset(members):
+        return True
+    return not any(_attribute_fault(name, members[name]) for name in members.keys() - _KNOWN)
+
+
+def _faults(members: _Members) -> list[Fault]:
+    """Everything that is wrong with an event, in the order of its members; what is missing comes first."""
+    faults = [fault(Reason.MISSING_ATTRIBUTE, name) for name in REQUIRED if _is_unset(members.get(name))]
+    for name, raw in members.items():
+        if name not in _DATA_MEMBERS and (reason := _attribute_fault(name, raw)) is not None:
+            faults.append(fault(reason, name))
+    if (found := _data_fault(members, _declared_kind(members))) is not None:
+        faults.append(found)
+    return faults
+
+
+def _is_unset(raw: Raw | None) -> bool:
+    return raw is None or raw == _NULL
+
+
+def _attribute_fault(name: str, raw: Raw) -> Reason | None:
+    if not is_name(name):
+        return Reason.INVALID_NAME
+    if memoryview(raw)[0] == _QUOTE:
+        return value_fault(name, _STRING.decode(raw))
+    if raw == _NULL:
+        return None
+    is_boolean_or_integer = raw in (_TRUE, _FALSE) or _is_integer(raw)
+    return None if is_boolean_or_integer and name not in CORE else Reason.INVALID_TYPE
+
+
+def _is_integer(raw: Raw) -> bool:
+    return _INTEGER.fullmatch(raw) is not None and _INTEGER_MIN <= int(bytes(raw)) <= _INTEGER_MAX
+
+
+def _declared_kind(members: _Members) -> DataKind | None:
+    """The kind of data by `datacontenttype`; None if that says nothing we can read."""
+    raw = members.get("datacontenttype", _NULL)
+    return DataKind.JSON if raw == _NULL else data_kind(_text(raw))
+
+
+def _data_fault(members: _Members, kind: DataKind | None) -> Fault | None:
+    data, encoded = members.get("data"), members.get("data_base64")
+    if encoded is not None:
+        reason = Reason.DATA_CONFLICT if data is not None else _base64_fault(encoded)
+        return None if reason is None else fault(reason, "data_base64")
+    if data is None:
+        return None
+    if kind in _TEXTUAL and memoryview(data)[0] != _QUOTE:
+        return fault(Reason.INVALID_TYPE, "data")
+    return fault(Reason.TOO_DEEP, "data") if is_too_deep(data) else None
+
+
+def _base64_fault(raw: Raw) -> Reason | None:
+    if memoryview(raw)[0] != _QUOTE:
+        return Reason.INVALID_TYPE
+    try:
+        a2b_base64(_STRING.decode(raw), strict_mode=True)
+    except ValueError:
+        return Reason.INVALID_BASE64
+    return None
+
+
+def _text(raw: Raw) -> str:
+    """An attribute's value as a string: a boolean's and an integer's JSON text is its canonical form."""
+    return _STRING.decode(raw) if memoryview(raw)[0] == _QUOTE else bytes(raw).decode()
+
+
+def _with_trace(body: bytes, trace: Trace, *, with_state: bool) -> bytes:
+    added = {"traceparent": trace.traceparent}
+    if with_state and trace.tracestate is not None:
+        added["tracestate"] = trace.tracestate
+    return body[:-1] + b"," + encode(added)[1:]
