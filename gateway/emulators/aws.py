@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from gateway.emulators.aws_buses import ACCOUNT, Buses, bus_arn
 from gateway.emulators.aws_entries import (
     MAX_DETAIL_TYPE_CHARACTERS,
     EntriesRequest,
@@ -39,9 +40,7 @@ from gateway.emulators.received import Keep, ReceivedRequest, Record
 from gateway.emulators.server import Emulator
 from gateway.emulators.sigv4 import AccessKey, SignatureVerifier
 
-_ACCOUNT = "123456789012"
 _DEFAULT_REGION = "us-east-1"
-_MAX_BUSES = 100
 _CONTENT_TYPE = "application/x-amz-json-1.1"
 _TARGET_PREFIX = "AWSEvents."
 _PROXY_STATUSES = (502, 504)
@@ -126,7 +125,7 @@ class AwsBus:
         self._clock = clock
         self._ids = _Ids(options.seed)
         self._verifier = SignatureVerifier(options.access_keys, service="events", region=options.region)
-        self._created_at: dict[str, float] = dict.fromkeys({"default", *(options.buses or ())}, clock())
+        self._buses = Buses(options.buses, clock())
 
     def answer(self, request: Request) -> Answer | Reset:
         """Process one request and remember it."""
@@ -158,11 +157,10 @@ class AwsBus:
     def _perform(self, operation: Operation, call: "_Call") -> Answer | Reset:
         if operation in self._options.denied:
             raise _access_denied(operation, call.region)
-        if operation is Operation.DESCRIBE_EVENT_BUS:
-            return self._describe_event_bus(call)
-        if operation is Operation.CREATE_EVENT_BUS:
-            return self._create_event_bus(call)
-        return self._put_events(call)
+        if operation is Operation.PUT_EVENTS:
+            return self._put_events(call)
+        manage = self._buses.describe if operation is Operation.DESCRIBE_EVENT_BUS else self._buses.create
+        return self._answer(_encode(manage(call.request.body, region=call.region, wall_clock=call.time)))
 
     def _put_events(self, call: "_Call") -> Answer | Reset:
         call.decision = self.injector.decide(call.request.now)
@@ -202,7 +200,7 @@ class AwsBus:
     def _accept(self, entry: PutEventsEntry, size: int, number: int) -> str:
         """Deliver or silently drop one entry; its event id either way."""
         event = _event(entry, self._ids.next(), number)
-        if not self._exists(event.bus):
+        if not self._buses.exists(event.bus):
             self.record.drop(event, size, DropReason.NO_SUCH_BUS)
         elif len(event.detail_type) > MAX_DETAIL_TYPE_CHARACTERS:
             self.record.drop(event, size, DropReason.DETAIL_TYPE_TOO_LONG)
@@ -224,31 +222,6 @@ class AwsBus:
             if isinstance(fault, Stall)
             else answer
         )
-
-    def _describe_event_bus(self, call: "_Call") -> Answer:
-        name = (_members(call.request).get("Name") or "default").rpartition("/")[2]
-        if not self._exists(name):
-            raise AwsError("ResourceNotFoundException", f"Event bus {name} does not exist.")
-        created_at = self._created_at.get(name, call.time)
-        return self._answer(
-            _encode({"Name": name, "Arn": _bus_arn(call.region, name), "CreationTime": int(created_at)})
-        )
-
-    def _create_event_bus(self, call: "_Call") -> Answer:
-        name = _members(call.request).get("Name")
-        if not name or len(name) > 256:  # noqa: PLR2004 - the API's limit
-            raise AwsError("ValidationException", "1 validation error detected: Value at 'name' is not valid")
-        if name in self._created_at:
-            raise AwsError("ResourceAlreadyExistsException", f"Event bus {name} already exists.")
-        if len(self._created_at) >= _MAX_BUSES:
-            raise AwsError(
-                "LimitExceededException", "The requested resource exceeds the maximum number allowed."
-            )
-        self._created_at[name] = call.time
-        return self._answer(_encode({"EventBusArn": _bus_arn(call.region, name)}))
-
-    def _exists(self, name: str) -> bool:
-        return self._options.buses is None or name in self._created_at
 
     def _answer(self, body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
         common = {"Content-Type": _CONTENT_TYPE, "x-amzn-RequestId": self._ids.next()}
@@ -327,8 +300,8 @@ def _refusal(call: _Call) -> AwsError | None:
 def _access_denied(operation: Operation, region: str) -> AwsError:
     return AwsError(
         "AccessDeniedException",
-        f"User: arn:aws:iam::{_ACCOUNT}:user/example is not authorized to perform: events:{operation} on"
-        f" resource: {_bus_arn(region, '*')} because no identity-based policy allows it",
+        f"User: arn:aws:iam::{ACCOUNT}:user/example is not authorized to perform: events:{operation} on"
+        f" resource: {bus_arn(region, '*')} because no identity-based policy allows it",
     )
 
 
@@ -345,17 +318,6 @@ def _event(entry: PutEventsEntry, event_id: str, number: int) -> AwsEvent:
         tuple(resource for resource in entry.resources or () if resource is not None),
         entry.trace_header,
     )
-
-
-def _bus_arn(region: str, name: str) -> str:
-    return f"arn:aws:events:{region}:{_ACCOUNT}:event-bus/{name}"
-
-
-def _members(request: Request) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(request.body, type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise AwsError("SerializationException", str(error)) from error
 
 
 def _encode(document: object) -> bytes:
