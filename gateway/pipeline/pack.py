@@ -30,7 +30,7 @@ _WINDOW = 16_384
 """Entries packed together. Removing from sorted lists is cheap up to here (a move of memory), and larger
 windows pack tighter: of 1,024 entries each, at the knee of both limits, they cost 1 to 2 % more batches."""
 _REQUEST_WORTH = 100
-"""How many entries another attempt may cost for each request it could save: 1 us each, against 160 us for the request."""
+"""Entries an attempt may look at for each request it could save: 1 us each, against 160 us a request."""
 
 Batches = list[list[int]]
 
@@ -294,7 +294,7 @@ class _Rest:
         return picked, room
 
     def _tighten(self, picked: list[int], room: int, quota: int, slack: float) -> tuple[list[int], int]:
-        """The first completion with no more than `slack` to spare, else the tightest of a dozen.
+        """The first completion with no more than `slack` to spare, else the tightest of nine.
 
         A completion counts only if its size-weighted mean is no less than that of all that is left:
         filling today's gap with many small entries leaves tomorrow none (sufficient average weight).
