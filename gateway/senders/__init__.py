@@ -25,6 +25,11 @@ def find(type_name: str) -> SenderPlugin | None:
     return next((_load(found) for found in entry_points(group=GROUP, name=type_name)), None)
 
 
+def plugins() -> dict[str, SenderPlugin]:
+    """Every plugin by the type it serves."""
+    return {found.name: _load(found) for found in entry_points(group=GROUP)}
+
+
 def _load(entry_point: EntryPoint) -> SenderPlugin:
     plugin = entry_point.load()
     if not isinstance(plugin, SenderPlugin):

@@ -1,0 +1,127 @@
+"""The administration interface: metrics, probes, status and drain, on a listener of its own.
+
+Knows the gateway only through the snapshots and the questions of `Operations`; it has no way to read
+events.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from ipaddress import ip_address
+from typing import Any, Protocol
+
+import msgspec
+from aiohttp import web
+
+from gateway import metrics
+from gateway.config import ListenAddress
+from gateway.metrics import Snapshot
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+class Operations(Protocol):
+    """What the administration interface may ask of the gateway, and tell it."""
+
+    def snapshot(self) -> Snapshot:
+        """Every figure at this moment."""
+
+    def unready_because(self) -> str | None:
+        """Why the gateway would not accept an event now; None if it would."""
+
+    def status(self) -> Mapping[str, Any]:
+        """What `/status` shows; no secret and no event data."""
+
+    def request_drain(self) -> None:
+        """Begin to drain, and exit when that is done."""
+
+
+class Admin:
+    """The listener. `start` binds, `aclose` is safe twice and without `start`."""
+
+    def __init__(self, operations: Operations, listen: ListenAddress) -> None:
+        self._operations = operations
+        self._listen = listen
+        self._registry = metrics.registry(operations.snapshot)
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> str:
+        """Listen; the address bound, as a URL or `unix:/path`. Raises OSError."""
+        app = web.Application(middlewares=[_problems])
+        app.add_routes(
+            [
+                web.get("/metrics", self._metrics),
+                web.get("/healthz", self._healthz),
+                web.get("/readyz", self._readyz),
+                web.get("/status", self._status),
+                web.post("/drain", self._drain),
+            ]
+        )
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        await self._runner.setup()
+        site: web.BaseSite
+        if (path := self._listen.path) is not None:
+            site = web.UnixSite(self._runner, path)
+        else:
+            site = web.TCPSite(self._runner, self._listen.host, self._listen.port)
+        await site.start()
+        return f"unix:{path}" if path is not None else _url(self._runner.addresses[0])
+
+    async def aclose(self) -> None:
+        """Stop listening."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        body, content_type = metrics.render(self._registry, request.headers.get("Accept", ""))
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+    async def _healthz(self, _request: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def _readyz(self, _request: web.Request) -> web.Response:
+        reason = self._operations.unready_because()
+        return (
+            web.Response(text="ready\n") if reason is None else web.Response(text=f"{reason}\n", status=503)
+        )
+
+    async def _status(self, _request: web.Request) -> web.Response:
+        return web.Response(body=_encode(self._operations.status()), content_type="application/json")
+
+    async def _drain(self, request: web.Request) -> web.Response:
+        # A page in a browser can post to loopback as well, but not without an Origin.
+        if not _is_local(request.remote) or "Origin" in request.headers:
+            raise web.HTTPForbidden(text="POST /drain answers programs on this machine only")
+        self._operations.request_drain()
+        return web.Response(text="draining\n", status=202)
+
+
+@web.middleware
+async def _problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer errors as problem details (RFC 9457)."""
+    try:
+        return await handler(request)
+    except web.HTTPException as refusal:
+        problem = {
+            "type": "about:blank",
+            "title": refusal.reason,
+            "status": refusal.status,
+            "detail": refusal.text,
+        }
+        headers = {name: value for name, value in refusal.headers.items() if name == "Allow"}
+        headers["Content-Type"] = "application/problem+json"
+        return web.Response(body=_encode(problem), status=refusal.status, headers=headers)
+
+
+def _is_local(remote: str | None) -> bool:
+    """A peer on loopback, or on a Unix socket, which has no address."""
+    return not remote or ip_address(remote.partition("%")[0]).is_loopback
+
+
+def _url(address: tuple[Any, ...]) -> str:
+    host, port = address[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

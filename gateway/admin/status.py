@@ -1,0 +1,72 @@
+"""What `/status` shows, as plain data: no secret, no event data."""
+
+from datetime import UTC, datetime
+from math import inf
+from typing import Any
+
+from msgspec import Struct, structs
+
+from gateway.config import Config
+from gateway.secret import Secret
+from gateway.sender import SenderStatus
+from gateway.snapshots import DestinationStatistics
+from gateway.units import Duration, Size
+
+
+def destination_status(statistics: DestinationStatistics, sender: SenderStatus) -> dict[str, Any]:
+    """One destination: what it holds, how fast it goes, and what its bus last complained of."""
+    counters, error = statistics.counters, statistics.last_error
+    return {
+        "endpoint": sender.endpoint,
+        "health": statistics.health,
+        "accepted": counters.accepted,
+        "delivered": counters.delivered,
+        "dead_lettered": sum(counters.dead_lettered.values()),
+        "expired": counters.expired,
+        "held": statistics.held,
+        "held_by_state": {
+            "buffered": statistics.buffered,
+            "in_flight": statistics.in_flight,
+            "retrying": statistics.retrying,
+        },
+        "unaccounted": statistics.unaccounted,
+        "buffer_bytes": statistics.buffer_bytes,
+        "buffer_max_bytes": statistics.buffer_max_bytes,
+        "oldest_event_age_seconds": round(statistics.oldest_age_seconds, 3),
+        "seconds_to_full": None if statistics.seconds_to_full == inf else round(statistics.seconds_to_full),
+        "accepted_per_second": round(statistics.accepted_per_second, 1),
+        "delivered_per_second": round(statistics.delivered_per_second, 1),
+        "requests_in_flight": statistics.requests_in_flight,
+        "in_flight_limit": statistics.in_flight_limit,
+        "last_error": error and {"at": _rfc3339(error.at), "code": error.code, "message": error.message},
+        "credentials_expire_at": sender.credentials_expire_at and _rfc3339(sender.credentials_expire_at),
+    }
+
+
+def configuration(config: Config) -> dict[str, Any]:
+    """The configuration in use as an operator would write it, secrets masked."""
+    tables: dict[str, Any] = {
+        name: _plain(getattr(config, name)) for name in ("receiver", "admin", "shutdown", "log")
+    }
+    tables["destinations"] = {}
+    for name, destination in config.destinations.items():
+        sections = {key: _plain(getattr(destination, key)) for key in _SECTIONS}
+        tables["destinations"][name] = {"type": destination.type, **_plain(destination.sender), **sections}
+    return tables
+
+
+_SECTIONS = ("buffer", "flush", "delivery", "dead_letters")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Struct):
+        return {field.encode_name: _plain(getattr(value, field.name)) for field in structs.fields(value)}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, Secret):
+        return str(value) if value else ""
+    return str(value) if isinstance(value, Duration | Size) else value
+
+
+def _rfc3339(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,140 @@
+"""The command line: arguments in, exit code out. Each larger command is a module in `commands`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gateway import __version__
+from gateway.config import ListenAddress, LogLevel
+
+FORMAT = argparse.RawDescriptionHelpFormatter
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its code: 0 done, 1 failed at run time, 2 bad configuration or usage."""
+    options = _parser().parse_args(arguments)
+    sys.exit(options.command(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gateway",
+        description="CloudEvents in over HTTP, packed, delivered to a cloud event bus.",
+        epilog="example:\n  gateway dev",
+        formatter_class=FORMAT,
+    )
+    parser.add_argument("--version", action="version", version=f"gateway {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_run(commands)
+    _add_check(commands)
+    _add_dev(commands)
+    _add_emulate(commands)
+    return parser
+
+
+def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser(
+        "run",
+        help="run the gateway until SIGTERM or SIGINT, then drain",
+        epilog="example:\n  gateway run --config /etc/gateway/gateway.toml",
+        formatter_class=FORMAT,
+    )
+    _add_config(command)
+    command.add_argument("--log-level", type=LogLevel, choices=list(LogLevel), help="instead of log.level")
+    command.add_argument(
+        "--workers", type=_count, default=1, metavar="N", help="processes; only 1 is available yet"
+    )
+    command.set_defaults(command=_run)
+
+
+def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser(
+        "check",
+        help="validate the configuration and print it with defaults filled in and secrets masked",
+        epilog="example:\n  gateway check --config /etc/gateway/gateway.toml",
+        formatter_class=FORMAT,
+    )
+    _add_config(command)
+    command.set_defaults(command=_check)
+
+
+def _add_dev(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser(
+        "dev",
+        help="run the gateway with an emulated bus inside: no account, no file, no network",
+        epilog="example:\n  gateway dev --bus aws --listen 127.0.0.1:8080",
+        formatter_class=FORMAT,
+    )
+    command.add_argument("--bus", choices=["aws"], default="aws", help="the bus to emulate (default: aws)")
+    _add_address(command, "--listen", "127.0.0.1:8080", "where the receiver listens")
+    _add_address(command, "--admin", "127.0.0.1:8081", "where the administration interface listens")
+    command.set_defaults(command=_dev)
+
+
+def _add_emulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser(
+        "emulate",
+        help="run an emulated bus alone, strict about limits and signatures, with faults on demand",
+        epilog="example:\n  gateway emulate aws --listen 127.0.0.1:4010",
+        formatter_class=FORMAT,
+    )
+    command.add_argument("bus", choices=["aws"], help="the bus to emulate")
+    _add_address(command, "--listen", "127.0.0.1:4010", "where it listens")
+    command.set_defaults(command=_emulate)
+
+
+def _add_config(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the TOML file")
+
+
+def _add_address(command: argparse.ArgumentParser, flag: str, default: str, text: str) -> None:
+    command.add_argument(
+        flag,
+        type=_address,
+        default=ListenAddress(default),
+        metavar="HOST:PORT",
+        help=f"{text} (default: {default}; port 0: any free one)",
+    )
+
+
+def _address(text: str) -> ListenAddress:
+    try:
+        return ListenAddress.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or text == "0":
+        raise argparse.ArgumentTypeError("expected a whole number from 1")
+    return int(text)
+
+
+# A command's module is imported only when it runs: `gateway check` needs no event loop.
+
+
+def _run(options: argparse.Namespace) -> int:
+    from gateway.commands.run import run  # noqa: PLC0415 - see above
+
+    return run(options.config, log_level=options.log_level, workers=options.workers)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from gateway import senders  # noqa: PLC0415 - see above
+    from gateway.commands.check import check  # noqa: PLC0415 - see above
+
+    return check(options.config, os.environ, senders.plugins(), sys.stdout, sys.stderr)
+
+
+def _dev(options: argparse.Namespace) -> int:
+    from gateway.commands.dev import dev  # noqa: PLC0415 - see above
+
+    return dev(listen=options.listen, admin=options.admin)
+
+
+def _emulate(options: argparse.Namespace) -> int:
+    from gateway.commands.emulate import emulate  # noqa: PLC0415 - see above
+
+    return emulate(listen=options.listen)

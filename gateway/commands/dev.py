@@ -1,0 +1,87 @@
+"""`gateway dev`: the gateway with an emulated bus inside; needs no account, no file and no network."""
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from gateway import logs, senders
+from gateway.app import App
+from gateway.commands.run import drain_on_signals
+from gateway.config import ListenAddress, LogFormat, LogLevel, parse
+from gateway.emulators.aws import AwsBusOptions, AwsEmulator
+from gateway.exit_code import ExitCode
+
+EVENT = '{"specversion":"1.0","id":"1","source":"/hello","type":"com.example.hello","data":{"n":1}}'
+
+
+def dev(*, listen: ListenAddress, admin: ListenAddress) -> ExitCode:
+    """Serve until SIGTERM or SIGINT; the exit code. Writes only to a temporary directory."""
+    logs.configure(LogLevel.WARNING, LogFormat.TEXT)
+    with (
+        tempfile.TemporaryDirectory(prefix="gateway-dev-") as directory,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        return runner.run(_serve(listen, admin, Path(directory)))
+
+
+async def _serve(listen: ListenAddress, admin: ListenAddress, directory: Path) -> ExitCode:
+    plugins = senders.plugins()
+    options = AwsBusOptions()
+    async with AwsEmulator(options) as bus:
+        document = _document(bus.url, options, listen=listen, admin=admin, directory=directory)
+        app = App(parse(document, environment={}, plugins=plugins), plugins)
+        try:
+            await app.start()
+        except OSError as error:
+            sys.stderr.write(f"{error}\nOther addresses: --listen 127.0.0.1:0 --admin 127.0.0.1:0\n")
+            return ExitCode.FAILED
+        drain_on_signals(app)
+        sys.stdout.write(_introduction(app, bus.url))
+        sys.stdout.flush()
+        return await app.run_until_stopped()
+
+
+def _document(
+    bus_url: str, options: AwsBusOptions, *, listen: ListenAddress, admin: ListenAddress, directory: Path
+) -> dict[str, Any]:
+    """The configuration, as a file would say it."""
+    key = options.access_keys[0]
+    return {
+        "receiver": {"listen": [listen]},
+        "admin": {"listen": admin},
+        "dead_letters": {"path": str(directory / "dead-letters")},
+        "shutdown": {"spill": str(directory / "spill"), "deadline": "5s"},
+        "destinations": {
+            "dev": {
+                "type": "aws",
+                "region": "us-east-1",
+                "event_bus": "default",
+                "endpoint": bus_url,
+                "access_key_id": key.access_key_id,
+                "secret_access_key": key.secret_access_key,
+            }
+        },
+    }
+
+
+def _introduction(app: App, bus_url: str) -> str:
+    receiver, admin = app.receiver_addresses[0], app.admin_address
+    return f"""\
+The gateway, with an emulated Amazon EventBridge behind it.
+
+  receiver         {receiver}
+  administration   {admin}   (/metrics /status /healthz /readyz)
+  emulated bus     {bus_url}
+
+Post an event:
+  curl -i {receiver}/ -H 'Content-Type: application/cloudevents+json' -d '{EVENT}'
+
+See it at the bus, 0.2 s later:
+  curl -s {bus_url}/_emulator/events
+
+Ctrl-C drains and stops.
+"""
