@@ -1,0 +1,22 @@
+"""The numbers that bound what a client can make the receiver hold or wait for."""
+
+from msgspec import Struct
+
+
+class ReceiverLimits(Struct, frozen=True, kw_only=True):
+    """Every limit of the HTTP side; the application fills it from its configuration."""
+
+    max_body_bytes: int = 4 << 20
+    """One request's body, as it comes and again when it is inflated."""
+    max_receiving_bytes: int = 64 << 20
+    """Bodies being read, all connections together."""
+    max_connections: int = 1024
+    idle_timeout_seconds: float = 75.0
+    """Between two requests of a connection."""
+    request_timeout_seconds: float = 10.0
+    """From the first byte of a request to its last."""
+    linger_seconds: float = 1.0
+    """From our end of a connection to its end: time for the client to read the last answer."""
+    max_request_line_bytes: int = 16 << 10
+    max_header_bytes: int = 96 << 10
+    max_header_lines: int = 1000

@@ -1,0 +1,426 @@
+"""One HTTP/1.1 connection: bytes in, answers out, in the parser's callbacks and without a task.
+
+Knows asyncio's transport and httptools' parser; what a request means it asks `routes`. All answers go
+through `_answer`, in the order of their requests, and are written once per readable chunk.
+"""
+
+import asyncio
+import logging
+from enum import Enum
+from typing import cast
+
+from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
+from httptools.parser.errors import HttpParserInvalidMethodError
+
+from gateway.errors import Reason
+from gateway.receiver.framing import (
+    HTTP_1_1,
+    body_framing,
+    body_length,
+    check_header_size,
+    combine,
+    header_too_large,
+    line_too_long,
+    parser_refusal,
+    unknown_method,
+)
+from gateway.receiver.responses import (
+    ACCEPTED,
+    CONTINUE,
+    FAILED,
+    TIMED_OUT,
+    RequestRefusedError,
+    Response,
+    malformed,
+    unavailable,
+)
+from gateway.receiver.routes import RECEIVING_RETRY_SECONDS, Exchange, Request
+from gateway.receiver.service import Service
+from gateway.receiver.upgrade import HeadSeen
+
+logger = logging.getLogger(__name__)
+
+MAX_DISCARDED_BYTES = 256 << 10
+"""The rest of a refused request that is read away to keep its connection; a larger one ends it."""
+UNKNOWN_LINE = b"\0"
+"""The beginning of a request line that came behind another request: nobody knows where it starts."""
+CONNECTION_RETRY_SECONDS = 1
+"""What a client is told that finds every connection taken."""
+
+
+class Phase(Enum):
+    """Where a connection stands. IDLE → HEAD → BODY → IDLE; any → CLOSING, which is final."""
+
+    IDLE = "idle"
+    HEAD = "head"
+    BODY = "body"
+    REFUSED = "refused"
+    """Answered from its head; its body is read away."""
+    CLOSING = "closing"
+    """Our side has ended; what still comes is thrown away, so that no reset overtakes the last answer."""
+
+
+class HttpConnection(asyncio.Protocol):
+    """The receiver's end of one connection."""
+
+    __slots__ = (
+        "_answers",
+        "_body",
+        "_chunk_bytes",
+        "_exchange",
+        "_head_bytes",
+        "_headers",
+        "_is_write_paused",
+        "_keeps_alive",
+        "_line",
+        "_method",
+        "_parser",
+        "_phase",
+        "_progress",
+        "_reserved",
+        "_service",
+        "_silent_bytes",
+        "_since",
+        "_target",
+        "_transport",
+        "_upgrade_framing",
+    )
+
+    def __init__(self, service: Service) -> None:
+        # For the connection's life.
+        self._service = service
+        self._transport: asyncio.Transport
+        self._parser = HttpRequestParser(self)
+        self._phase = Phase.IDLE
+        self._since = 0.0
+        """When the phase or the request began; 0.0: within this chunk, to be noted at its end."""
+        self._is_write_paused = False
+        # For one readable chunk.
+        self._answers: list[bytes] = []
+        self._chunk_bytes = 0
+        # For one request.
+        self._line = b""
+        """Of a request line that came in pieces, what came before the target."""
+        self._method = b""
+        self._target = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._head_bytes = 0
+        """Of a head that came in pieces, the bytes of the pieces but its first."""
+        self._keeps_alive = True
+        self._upgrade_framing = b""
+        """Of a request that offers another protocol: the header line that frames its body."""
+        self._exchange: Exchange
+        self._body: bytes | bytearray = b""
+        self._reserved = 0
+        """What of `receiving_bytes` is this body's."""
+        self._progress = 0
+        self._silent_bytes = 0
+        """Of a chunked body, the bytes since the last that were its content: extensions and trailers."""
+
+    # asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Join the receiver's connections; beyond their limit be told so, beyond twice the limit be gone."""
+        self._transport = cast("asyncio.Transport", transport)
+        service = self._service
+        self._since = service.clock()
+        present = len(service.connections)
+        service.connections.add(self)
+        if present >= 2 * service.limits.max_connections:
+            self._transport.abort()
+        elif present >= service.limits.max_connections:
+            self._answer(unavailable(Reason.NO_ROOM, CONNECTION_RETRY_SECONDS, closes=True))
+            self._write()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, which answers it; then write the answers, and note the time."""
+        if self._phase is Phase.CLOSING:
+            return
+        before = self._phase
+        self._chunk_bytes = len(data)
+        self._feed(data, before)
+        if not self._since:
+            self._since = self._service.clock()
+            if self._phase is Phase.HEAD and not self._target:
+                self._line = data if before is Phase.IDLE and not self._answers else UNKNOWN_LINE
+        elif self._phase is not Phase.IDLE:
+            self._watch(data)
+        if self._answers:
+            self._write()
+
+    def eof_received(self) -> None:
+        """The client has ended its side: a request cut short is none. The transport closes itself."""
+        if self.is_receiving:
+            self._end_with(malformed(400, "the connection ended within the request"))
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Give back what was held."""
+        self._phase = Phase.CLOSING
+        self._release()
+        del self._parser  # it holds this object's methods, and is held by it
+        self._service.connections.discard(self)
+        self._service.on_connection_ended()
+
+    def pause_writing(self) -> None:
+        """The client does not read its answers, so no more of its requests are read."""
+        self._is_write_paused = True
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The client has read."""
+        self._is_write_paused = False
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    # the receiver's side
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether there is a request that has begun to come and is not answered."""
+        return self._phase in (Phase.HEAD, Phase.BODY)
+
+    def check_time(self, now: float) -> None:
+        """End what has lasted too long at `now`: a request, a pause between two, our wait for the end."""
+        lasted = now - self._since
+        limits = self._service.limits
+        match self._phase:
+            case Phase.IDLE if lasted >= limits.idle_timeout_seconds:
+                self.close_idle()
+            case Phase.HEAD | Phase.BODY if lasted >= limits.request_timeout_seconds:
+                self._end_with(TIMED_OUT)
+            case Phase.REFUSED if lasted >= limits.request_timeout_seconds:
+                self._close()
+            case Phase.CLOSING if lasted >= limits.linger_seconds:
+                self._transport.abort()
+
+    def close_idle(self) -> None:
+        """End the connection now if no request is under way."""
+        if self._phase is not Phase.IDLE:
+            return
+        self._phase = Phase.CLOSING
+        if self._is_write_paused:
+            self._transport.abort()
+        else:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """End the connection whatever is under way."""
+        self._transport.abort()
+
+    # the parser's side
+
+    def on_message_begin(self) -> None:
+        """A request's first byte; after an answer that ends the connection there is no next request."""
+        if self._phase is Phase.CLOSING:
+            raise _Ended
+        self._phase = Phase.HEAD
+        self._since = 0.0
+        self._target = self._line = b""
+        self._headers = []
+        self._head_bytes = 0
+
+    def on_url(self, piece: bytes) -> None:
+        """The request target, or a piece of it."""
+        self._target = self._target + piece if self._target else piece
+        if len(self._target) > self._service.limits.max_request_line_bytes:
+            raise RequestRefusedError(line_too_long(self._service.limits))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header line, or a trailer's: those end in a list that nobody reads."""
+        self._headers.append((name.lower(), value.rstrip()))
+
+    def on_headers_complete(self) -> None:
+        """The head is complete: refuse the request, or know how to read its body."""
+        parser, headers = self._parser, self._headers
+        limits = self._service.limits
+        self._method = parser.get_method()
+        if len(headers) > limits.max_header_lines:
+            raise RequestRefusedError(header_too_large(limits))
+        if self._chunk_bytes + self._head_bytes > limits.max_header_bytes:
+            check_header_size(headers, limits)
+        version = parser.get_http_version()
+        fields = combine(headers)
+        length = body_length(version, fields)
+        self._keeps_alive = version == HTTP_1_1 and parser.should_keep_alive()
+        self._headers = []
+        if parser.should_upgrade():
+            self._upgrade_framing = body_framing(length)
+        decision = self._service.routes.head(Request(self._method, self._target, headers, fields, length))
+        waits = version == HTTP_1_1 and length != 0 and b"expect" in fields
+        if isinstance(decision, Response):
+            self._refuse(decision, rest=MAX_DISCARDED_BYTES + 1 if length is None or waits else length)
+            return
+        self._exchange = decision
+        self._phase = Phase.BODY
+        self._body = b""
+        self._progress = -1
+        if length:
+            self._reserve(length)
+        if waits:
+            self._answers.append(CONTINUE)
+
+    def on_body(self, piece: bytes) -> None:
+        """A piece of the body; most come in one."""
+        if self._phase is not Phase.BODY:
+            return
+        if not self._body:
+            self._body = piece
+        else:
+            if isinstance(self._body, bytes):
+                self._body = bytearray(self._body)  # many small pieces would weigh far more than their bytes
+            self._body += piece
+        if len(self._body) > self._reserved:
+            self._grow(len(piece))
+
+    def on_message_complete(self) -> None:
+        """The request is complete, and so is its answer."""
+        if self._upgrade_framing:
+            return  # llhttp skips the body, but it is still to come
+        if self._phase is Phase.BODY:
+            exchange, body = self._exchange, bytes(self._body)
+            self._release()
+            self._body = b""
+            self._answer(self._service.routes.body(exchange, body))
+        if self._phase is not Phase.CLOSING:
+            self._phase = Phase.IDLE
+            self._since = 0.0
+
+    # within
+
+    def _feed(self, data: bytes, before: Phase) -> None:
+        """Give `data` to the parser, and whatever stops it its answer."""
+        pieces: list[bytes | memoryview] = [data]
+        while pieces and self._phase is not Phase.CLOSING:
+            piece = pieces.pop()
+            try:
+                self._parser.feed_data(piece)
+            except HttpParserUpgrade as upgrade:
+                pieces += memoryview(piece)[upgrade.args[0] :], self._decline_upgrade()
+            except HttpParserInvalidMethodError:
+                self._read_line(data, before)
+            except HttpParserError as error:
+                self._fail(error)
+
+    def _decline_upgrade(self) -> bytes:
+        """Go on in HTTP/1.1 where another protocol was offered: a server may ignore that (RFC 9110 7.8).
+
+        llhttp takes the rest for the other protocol. A fresh parser, told by the head returned here how
+        the body is framed, reads it for what it is.
+        """
+        head = b"POST / HTTP/1.1\r\n" + self._upgrade_framing + b"\r\n\r\n"
+        self._upgrade_framing = b""
+        self._parser = HttpRequestParser(HeadSeen(self))
+        return head
+
+    def _read_line(self, data: bytes, before: Phase) -> None:
+        """Answer a method that the parser does not know, once the request line is there."""
+        line = self._line + data if before is Phase.HEAD else data
+        if self._answers or before not in (Phase.IDLE, Phase.HEAD):
+            line = UNKNOWN_LINE
+        try:
+            if (target := unknown_method(line, self._service.limits)) is None:
+                return
+        except RequestRefusedError as error:
+            self._end_with(error.response)
+        else:
+            self._end_with(self._service.routes.refuse_method(target))
+
+    def _fail(self, error: HttpParserError) -> None:
+        """Answer what stopped the parser for good: the client's fault, or ours."""
+        if self._phase is Phase.REFUSED:
+            self._close()
+        elif not isinstance(error, HttpParserCallbackError):
+            self._end_with(parser_refusal(error))
+        elif isinstance(cause := error.__context__, RequestRefusedError):
+            self._end_with(cause.response)
+        elif isinstance(cause, Exception):
+            logger.error("a request failed", exc_info=cause)
+            self._end_with(FAILED)
+        elif cause is not None:
+            raise cause
+
+    def _watch(self, data: bytes) -> None:
+        """Bound what comes in pieces and is neither target, whole header line nor content of the body."""
+        limits = self._service.limits
+        if self._phase is Phase.HEAD:
+            if not self._target:
+                self._line += data
+            self._head_bytes += len(data)
+            if self._head_bytes > limits.max_request_line_bytes + limits.max_header_bytes:
+                self._end_with(header_too_large(limits))
+        elif self._phase is Phase.BODY:
+            grown = len(self._body) != self._progress
+            self._progress = len(self._body)
+            self._silent_bytes = 0 if grown else self._silent_bytes + len(data)
+            if self._silent_bytes > limits.max_header_bytes:
+                self._end_with(header_too_large(limits))
+
+    def _refuse(self, response: Response, *, rest: int) -> None:
+        """Answer before the body; read a small `rest` of it away, end the connection over a large one."""
+        if rest > MAX_DISCARDED_BYTES:
+            self._keeps_alive = False
+        self._answer(response)
+        self._method = b""
+        if self._phase is not Phase.CLOSING:
+            self._phase = Phase.REFUSED
+
+    def _answer(self, response: Response) -> None:
+        """Put down the answer to the oldest request without one; it is written with the chunk's others."""
+        service = self._service
+        statistics = service.statistics
+        statistics.requests[response.status] += 1
+        for reason, count in response.refused:
+            statistics.events_refused[reason] += count
+        closes = response.closes or service.is_draining or not self._keeps_alive
+        if closes:
+            self._phase = Phase.CLOSING
+        elif response is ACCEPTED:
+            self._answers.append(service.writer.accepted)
+            return
+        encode = service.writer.encode_head if self._method == b"HEAD" else service.writer.encode
+        self._answers.append(encode(response, closes=closes))
+
+    def _write(self) -> None:
+        answers = self._answers
+        self._transport.write(answers[0] if len(answers) == 1 else b"".join(answers))
+        answers.clear()
+        if self._phase is Phase.CLOSING:
+            self._close()
+
+    def _end_with(self, response: Response) -> None:
+        """The connection's last answer."""
+        self._keeps_alive = False
+        self._answer(response)
+        self._write()
+
+    def _close(self) -> None:
+        """End our side; the client's end, or the sweep, ends the connection."""
+        self._phase = Phase.CLOSING
+        self._since = self._service.clock()
+        self._release()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()
+        self._service.on_connection_ended()
+
+    def _reserve(self, count: int) -> None:
+        self._reserved += count
+        self._service.statistics.receiving_bytes += count
+
+    def _release(self) -> None:
+        self._service.statistics.receiving_bytes -= self._reserved
+        self._reserved = 0
+
+    def _grow(self, count: int) -> None:
+        """Hold `count` more bytes of a chunked body, if there is room for them."""
+        service = self._service
+        if len(self._body) > service.limits.max_body_bytes:
+            raise RequestRefusedError(service.routes.too_large())
+        if service.statistics.receiving_bytes + count > service.limits.max_receiving_bytes:
+            raise RequestRefusedError(unavailable(Reason.NO_ROOM, RECEIVING_RETRY_SECONDS))
+        self._reserve(count)
+
+
+class _Ended(Exception):  # noqa: N818 - it is no error: it stops a parser that has come to the end
+    """There is no next request on this connection."""

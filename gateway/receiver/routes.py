@@ -1,0 +1,250 @@
+"""What a request means and what it is answered: paths, methods, limits, events, the intake's word.
+
+Pure and synchronous. `head` is everything that can refuse without the body, `body` the rest; between
+them the connection reads. Knows no socket and no parser.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from typing import Protocol
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+from msgspec import Struct
+
+from gateway.admission import Accepted, Admission, Draining, Intake, NoRoom
+from gateway.cloudevents.http import ContentMode, content_mode, read_events
+from gateway.errors import EventTooLargeError, Fault, InvalidEventError, Reason
+from gateway.event import Event
+from gateway.receiver.framing import Headers
+from gateway.receiver.inflate import Coding, content_coding, inflate
+from gateway.receiver.limits import ReceiverLimits
+from gateway.receiver.responses import (
+    ACCEPTED,
+    CONSENT,
+    EXPECTATION_FAILED,
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    OPTIONS,
+    Response,
+    reason_of,
+    refusal,
+    unavailable,
+)
+from gateway.snapshots import ReceiverStatistics
+
+
+class Request(Struct, frozen=True, gc=False):
+    """A request's head, its framing already found good."""
+
+    method: bytes
+    target: bytes
+    headers: Headers
+    """Names in lower case, values stripped, in order."""
+    fields: dict[bytes, bytes]
+    """The same by name, repeated ones joined."""
+    content_length: int | None
+    """None: the body comes in chunks, and nobody knows how many."""
+
+
+class ReadEvents(Protocol):
+    """Reads a body: every event of it, or InvalidEventError."""
+
+    def __call__(
+        self, mode: ContentMode, headers: Headers, body: bytes, *, received_at: float
+    ) -> list[Event]:
+        """`received_at` is in wall-clock seconds since the epoch."""
+
+
+class Binding(Struct, frozen=True):
+    """An API that producers speak: how its requests become events, and how taking them is told."""
+
+    mode: Callable[[Headers], ContentMode]
+    read: ReadEvents
+    accepted: Response
+
+
+class Route(Struct, frozen=True):
+    """Requests to `path` that carry the header `marker` (None: whatever they carry) speak `binding`."""
+
+    path: bytes | None
+    """None: `/events/` and a destination's name."""
+    binding: Binding
+    marker: bytes | None = None
+
+
+class Exchange(Struct, frozen=True, gc=False):
+    """A request whose head was taken: what its body will be read with."""
+
+    binding: Binding
+    destination: str | None
+    mode: ContentMode
+    coding: Coding | None
+    headers: Headers
+
+
+CLOUDEVENTS = Binding(mode=content_mode, read=read_events, accepted=ACCEPTED)
+
+_NAMED = b"/events/"
+
+ROUTES = (Route(b"/", CLOUDEVENTS), Route(b"/events", CLOUDEVENTS), Route(None, CLOUDEVENTS))
+"""The first that fits is taken, so one with a marker stands before the one without."""
+
+_MODE_NAMES = {mode: mode.name.lower() for mode in ContentMode}
+
+
+class Routes:
+    """Answers requests from one intake, and counts the events it reads in `statistics`."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        limits: ReceiverLimits,
+        statistics: ReceiverStatistics,
+        wall_clock: Callable[[], float],
+    ) -> None:
+        self._intake = intake
+        self._limits = limits
+        self._statistics = statistics
+        self._wall_clock = wall_clock
+        self._routes: dict[bytes | None, list[Route]] = defaultdict(list)
+        for route in ROUTES:
+            self._routes[route.path].append(route)
+        statistics.events_received.update(dict.fromkeys(_MODE_NAMES.values(), 0))
+
+    def head(self, request: Request) -> Exchange | Response:
+        """What to read the body with, or the answer that needs no body.
+
+        The order is that of the checks: path, method, room, content mode and coding, length, expectation.
+        """
+        target = request.target
+        try:
+            path, destination = (target, None) if target in self._routes else self._locate(target)
+        except LookupError:
+            return OPTIONS if (request.method, target) == (b"OPTIONS", b"*") else NOT_FOUND
+        if request.method != b"POST":
+            return _without_delivery(request)
+        length = request.content_length or 0
+        try:
+            admission = self._intake.foresee(length, destination)
+            if not isinstance(admission, Accepted):
+                return _refused(admission, events=1)
+            binding = self._binding(path, request.fields)
+            mode = binding.mode(request.headers)
+            coding = content_coding(request.fields.get(b"content-encoding"))
+            self._check_length(length)
+        except InvalidEventError as error:
+            return refusal(error)
+        if self._statistics.receiving_bytes + length > self._limits.max_receiving_bytes:
+            return unavailable(Reason.NO_ROOM, RECEIVING_RETRY_SECONDS)
+        if b"expect" in request.fields and request.fields[b"expect"].lower() != b"100-continue":
+            return EXPECTATION_FAILED
+        return Exchange(binding, destination, mode, coding, request.headers)
+
+    def body(self, exchange: Exchange, body: bytes) -> Response:
+        """The answer to a request that has come whole; its events are taken all or none."""
+        try:
+            if exchange.coding is not None:
+                body = inflate(body, exchange.coding, max_bytes=self._limits.max_body_bytes)
+            events = exchange.binding.read(
+                exchange.mode, exchange.headers, body, received_at=self._wall_clock()
+            )
+        except InvalidEventError as error:
+            return refusal(error, refused=_refused_events(error, body))
+        self._statistics.events_received[_MODE_NAMES[exchange.mode]] += len(events)
+        try:
+            admission = self._intake.accept(events, exchange.destination)
+        except InvalidEventError as error:
+            return refusal(error, refused=((reason_of(error), len(events)),))
+        if isinstance(admission, Accepted):
+            return exchange.binding.accepted
+        return _refused(admission, events=len(events))
+
+    def refuse_method(self, target: bytes) -> Response:
+        """The answer to a method that HTTP does not know."""
+        try:
+            self._locate(target)
+        except LookupError:
+            return NOT_FOUND
+        return METHOD_NOT_ALLOWED
+
+    def too_large(self) -> Response:
+        """The answer to a body over its limit."""
+        return refusal(self._too_large())
+
+    def _locate(self, target: bytes) -> tuple[bytes | None, str | None]:
+        """The route's path and the destination of a target in any form. Raises LookupError for neither."""
+        path = _path(target)
+        if path in self._routes:
+            return path, None
+        if not path.startswith(_NAMED):
+            raise LookupError
+        try:
+            name = unquote_to_bytes(path[len(_NAMED) :]).decode()
+        except UnicodeDecodeError as error:
+            raise LookupError from error
+        if not self._intake.knows(name):
+            raise LookupError
+        return None, name
+
+    def _binding(self, path: bytes | None, fields: dict[bytes, bytes]) -> Binding:
+        for route in self._routes[path]:
+            if route.marker is None or route.marker in fields:
+                return route.binding
+        raise AssertionError("every path has a route without a marker")
+
+    def _check_length(self, length: int) -> None:
+        if length > self._limits.max_body_bytes:
+            raise self._too_large()
+
+    def _too_large(self) -> EventTooLargeError:
+        return EventTooLargeError(
+            f"the body is larger than {self._limits.max_body_bytes} bytes", Fault(Reason.TOO_LARGE)
+        )
+
+
+def _path(target: bytes) -> bytes:
+    """The path of a target in origin-form or absolute-form (RFC 9112 3.2); a query names nothing here."""
+    path = target.partition(b"?")[0]
+    if path.startswith(b"/"):
+        return path
+    scheme, found, rest = path.partition(b"://")
+    if not found or scheme.lower() not in (b"http", b"https"):
+        return b""
+    return b"/" + rest.partition(b"/")[2]
+
+
+def _without_delivery(request: Request) -> Response:
+    """The answer to a method that delivers nothing: the web hook handshake (WH 4), or 405."""
+    if request.method != b"OPTIONS":
+        return METHOD_NOT_ALLOWED
+    return CONSENT if b"webhook-request-origin" in request.fields else OPTIONS
+
+
+def _refused(admission: Admission, *, events: int) -> Response:
+    match admission:
+        case NoRoom():
+            return unavailable(Reason.NO_ROOM, admission.retry_after_seconds, events=events)
+        case Draining():
+            return unavailable(Reason.DRAINING, admission.retry_after_seconds, events=events, closes=True)
+        case _:
+            raise AssertionError(admission)
+
+
+def _refused_events(error: InvalidEventError, body: bytes) -> list[tuple[Reason, int]]:
+    """What a refused request counts as: a batch as its events, all else as one.
+
+    An invalid event counts under its own first reason, the valid ones beside it under the error's.
+    """
+    reasons = {fault.index: fault.reason for fault in reversed(error.faults)}
+    if None in reasons or not reasons:
+        return [(reason_of(error), 1)]
+    counts = Counter(reasons.values())
+    counts[error.faults[0].reason] += len(_events.decode(body)) - len(reasons)
+    return list(counts.items())
+
+
+_events = msgspec.json.Decoder(list[msgspec.Raw])
+
+RECEIVING_RETRY_SECONDS = 1
+"""Bodies being read come and go within milliseconds."""

@@ -1,0 +1,186 @@
+"""The receiver: its listening sockets, its open connections, and how they come to an end."""
+
+import asyncio
+import os
+import socket
+import stat
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from gateway.admission import Intake
+from gateway.receiver.limits import ReceiverLimits
+from gateway.receiver.protocol import HttpConnection
+from gateway.receiver.service import Service
+from gateway.snapshots import ReceiverStatistics
+
+BACKLOG = 1024
+"""Connections the kernel keeps for us until they are accepted."""
+SWEEP_SECONDS = 1.0
+"""The longest between two looks at the clock: the `Date` of the answers has that resolution."""
+UNIX_SOCKET_MODE = 0o660
+
+
+class ListenTcp(Struct, frozen=True):
+    """A TCP address, IPv4 or IPv6; port 0 lets the kernel choose."""
+
+    host: str
+    port: int
+
+
+class ListenUnix(Struct, frozen=True):
+    """A Unix socket's path."""
+
+    path: str
+
+
+Listen = ListenTcp | ListenUnix
+
+
+class Receiver:
+    """Takes events over HTTP on every listener and hands them to the intake.
+
+    `drain` and `aclose` may be called twice, and without a start.
+    """
+
+    def __init__(self, intake: Intake, limits: ReceiverLimits, listeners: Sequence[Listen]) -> None:
+        self._intake = intake
+        self._limits = limits
+        self._listeners = tuple(listeners)
+        self._service: Service | None = None
+        self._servers: list[asyncio.Server] = []
+        self._sockets: dict[Path, int] = {}
+        """Our Unix sockets and their inodes."""
+        self._sweep_timer: asyncio.TimerHandle | None = None
+        self._connection_ended = asyncio.Event()
+
+    async def start(self) -> Sequence[Listen]:
+        """Listen; returns the addresses bound, ports filled in. Raises OSError, and then nothing listens."""
+        loop = asyncio.get_running_loop()
+        service = Service(self._intake, self._limits, clock=loop.time, wall_clock=time.time)
+        service.on_connection_ended = self._connection_ended.set
+        self._service = service
+        try:
+            for listener in self._listeners:
+                self._servers.append(await self._listen(listener, service))
+        except OSError:
+            self._stop_listening()
+            raise
+        self._sweep()
+        return [_address(bound) for server in self._servers for bound in server.sockets]
+
+    def statistics(self) -> ReceiverStatistics:
+        """The counts so far; the object is the receiver's own, to be read and not kept."""
+        if self._service is None:
+            return ReceiverStatistics()
+        statistics = self._service.statistics
+        statistics.connections = len(self._service.connections)
+        return statistics
+
+    async def drain(self) -> None:
+        """Stop listening and let open requests finish; every answer from now on is its connection's last.
+
+        Idle connections stay until `aclose`, so that a request that comes on one gets the intake's 503
+        and not a reset. Returns when no request is open, at the latest after the request time-out.
+        """
+        self._stop_listening()
+        if (service := self._service) is None:
+            return
+        service.is_draining = True
+        while any(connection.is_receiving for connection in service.connections):
+            await self._next_end()
+
+    async def aclose(self, deadline: float) -> None:
+        """End every connection: idle ones now, the others when answered or at `deadline` (loop time)."""
+        self._stop_listening()
+        if (service := self._service) is None:
+            return
+        service.is_draining = True
+        for connection in tuple(service.connections):
+            connection.close_idle()
+        try:
+            async with asyncio.timeout_at(deadline):
+                while service.connections:
+                    await self._next_end()
+        except TimeoutError:
+            await self._abort(service)
+        if self._sweep_timer is not None:
+            self._sweep_timer.cancel()
+            self._sweep_timer = None
+
+    async def _abort(self, service: Service) -> None:
+        for connection in tuple(service.connections):
+            connection.abort()
+        while service.connections:
+            await self._next_end()
+
+    async def _next_end(self) -> None:
+        self._connection_ended.clear()
+        await self._connection_ended.wait()
+
+    async def _listen(self, listener: Listen, service: Service) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        if isinstance(listener, ListenTcp):  # asyncio and uvloop both set TCP_NODELAY on what they accept
+            return await loop.create_server(
+                lambda: HttpConnection(service), listener.host, listener.port, backlog=BACKLOG
+            )
+        bound = self._bind_unix(Path(listener.path))
+        return await loop.create_unix_server(lambda: HttpConnection(service), sock=bound, backlog=BACKLOG)
+
+    def _bind_unix(self, path: Path) -> socket.socket:
+        bound = _bind_unix(path)
+        self._sockets[path] = path.stat().st_ino
+        return bound
+
+    def _stop_listening(self) -> None:
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        for path, inode in self._sockets.items():
+            if path.exists() and path.stat().st_ino == inode:  # a successor may have put its own there
+                path.unlink()
+        self._sockets.clear()
+
+    def _sweep(self) -> None:
+        assert self._service is not None, "swept only once started"
+        self._service.sweep()
+        limits = self._limits
+        shortest = min(limits.idle_timeout_seconds, limits.request_timeout_seconds, limits.linger_seconds)
+        self._sweep_timer = asyncio.get_running_loop().call_later(
+            min(SWEEP_SECONDS, shortest / 2), self._sweep
+        )
+
+
+def _bind_unix(path: Path) -> socket.socket:
+    """A bound socket of mode 0660; nobody can connect before it listens, so the mode is never too wide.
+
+    A socket file whose owner is gone is removed. Raises OSError if another process still listens there.
+    """
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _remove_stale(path)
+        bound.bind(str(path))
+        path.chmod(UNIX_SOCKET_MODE)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _remove_stale(path: Path) -> None:
+    if not path.exists() or not stat.S_ISSOCK(path.stat().st_mode):
+        return  # bind says what is wrong with a file that is no socket
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+
+
+def _address(bound: socket.socket) -> Listen:
+    if bound.family == socket.AF_UNIX:
+        return ListenUnix(os.fsdecode(bound.getsockname()))
+    host, port = bound.getsockname()[:2]
+    return ListenTcp(host, port)

@@ -1,0 +1,66 @@
+"""What the connections of one receiver share: limits, counts, routes, the date, and one another."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from gateway.admission import Intake
+from gateway.errors import Reason
+from gateway.receiver.limits import ReceiverLimits
+from gateway.receiver.responses import PHRASES, ResponseWriter
+from gateway.receiver.routes import Routes
+from gateway.snapshots import ReceiverStatistics
+
+
+class Connection(Protocol):
+    """An open connection, as its receiver sees it."""
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether there is a request that has begun to come and is not answered."""
+
+    def check_time(self, now: float) -> None:
+        """End what has lasted too long at `now`."""
+
+    def close_idle(self) -> None:
+        """End the connection now if no request is under way."""
+
+    def abort(self) -> None:
+        """End the connection whatever is under way."""
+
+
+class Service:
+    """What all connections of one receiver share."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        limits: ReceiverLimits,
+        *,
+        clock: Callable[[], float],
+        wall_clock: Callable[[], float],
+    ) -> None:
+        self.limits = limits
+        self.clock = clock
+        self.wall_clock = wall_clock
+        self.statistics = ReceiverStatistics(
+            requests=dict.fromkeys(PHRASES, 0),
+            events_refused=dict.fromkeys((reason.value for reason in Reason), 0),
+        )
+        self.routes = Routes(intake, limits, self.statistics, wall_clock)
+        self.writer = ResponseWriter(wall_clock())
+        self.connections: set[Connection] = set()
+        self.is_draining = False
+        """Whether every answer is its connection's last."""
+        self.on_connection_ended: Callable[[], None] = _nothing
+        """Called when a connection has no open request any more, or is gone."""
+
+    def sweep(self) -> None:
+        """Date the answers anew, and end every connection that is out of time."""
+        self.writer.tick(self.wall_clock())
+        now = self.clock()
+        for connection in tuple(self.connections):
+            connection.check_time(now)
+
+
+def _nothing() -> None:
+    pass
