@@ -11,6 +11,7 @@ import orjson
 from gateway.emulators.aws import AwsEmulator
 from gateway.emulators.faults import (
     FailEntries,
+    Fault,
     Faults,
     Nonsense,
     NonsenseForm,
@@ -25,13 +26,13 @@ from tests.support.process import GatewayProcess, aws_destination, scrape, until
 EVENTS = 3000
 SCRAPES = 100
 
-CLEAR_FAULTS = (
+CLEAR_FAULTS: tuple[Fault, ...] = (
     FailEntries(probability=0.1),
     Throttle(probability=0.03),
     Unavailable(probability=0.03, status=503),
     ResetBefore(probability=0.03),
 )
-UNCLEAR_FAULTS = (
+UNCLEAR_FAULTS: tuple[Fault, ...] = (
     ResetAfter(probability=0.03),
     *(Nonsense(probability=0.02, form=form) for form in NonsenseForm),
 )
@@ -76,7 +77,7 @@ async def test_events_in_doubt_are_sent_again_until_they_are_taken(
     bus: AwsEmulator, client: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     """With resets and nonsense after processing, everything accepted arrives, some of it twice."""
-    bus.faults = Faults(standing=CLEAR_FAULTS + UNCLEAR_FAULTS)
+    bus.faults = Faults(standing=(*CLEAR_FAULTS, *UNCLEAR_FAULTS))
     async with GatewayProcess(tmp_path, configuration(bus)) as gateway:
         statuses, _ = await asyncio.gather(
             post_all(client, gateway.url, map(document, range(EVENTS))),
