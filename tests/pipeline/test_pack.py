@@ -249,9 +249,23 @@ def test_a_reserve_that_does_not_fit_beside_the_largest_is_shrunk() -> None:
     ]
 
 
+def test_next_fit_stands_where_no_attempt_betters_it() -> None:
+    """A hundred perfect triplets as they came, before five that spoil the bound: nothing finds them again."""
+    rng = seeded("triplets in order")
+    sizes: list[int] = []
+    for _ in range(100):
+        large, small = rng.randint(380_000, 490_000), rng.randint(260_000, 300_000)
+        sizes += (large, small, 1_000_000 - large - small)
+    sizes += [400_000] * 5
+    limits = RequestLimits(10, 1_000_000)
+    arrival = in_order(sizes, limits)
+    assert len(arrival) == 103 > bound(sizes, limits)
+    assert packed(sizes, limits) == arrival
+
+
 def test_among_equals_the_older_leaves_first() -> None:
-    """Of four alike, the first two share the first large one's place in the queue."""
-    assert packed([60, 60, 40, 40], RequestLimits(10, 100)) == [[0, 2], [1, 3]]
+    """Of two alike, the older is given company first."""
+    assert packed([60, 60, 40, 30], RequestLimits(10, 100)) == [[0, 2], [1, 3]]
 
 
 def test_sizes_that_cannot_bind_are_sliced_in_order() -> None:
