@@ -126,12 +126,13 @@ async def _read(request: web.BaseRequest, max_bytes: int) -> bytes | None:
     """The whole body, or None as soon as it is known to be longer than `max_bytes`."""
     if (request.content_length or 0) > max_bytes:
         return None
-    body = b""
+    chunks, size = [], 0
     while chunk := await request.content.readany():
-        body = body + chunk if body else chunk
-        if len(body) > max_bytes:
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > max_bytes:
             return None
-    return body
+    return b"".join(chunks)
 
 
 def _reset(request: web.BaseRequest) -> web.StreamResponse:

@@ -1,7 +1,9 @@
 """What PutEvents takes and refuses: buses.md §2.2, §2.4 and §2.6."""
 
 import json
+from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 
 from gateway.emulators.aws import AwsBusOptions, AwsEmulator, DropReason, Operation
@@ -275,6 +277,28 @@ async def test_a_body_beyond_the_bound_is_a_413_without_a_body() -> None:
     assert taken.code == "SerializationException"
     assert (refused.status, refused.body) == (413, b"")
     assert refused.headers["x-amzn-RequestId"]
+
+
+async def test_a_chunked_body_is_bounded_too() -> None:
+    """Though nobody says beforehand how long it will be."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(11):
+            yield b" " * 100
+
+    async with (
+        AwsEmulator(AwsBusOptions(max_body_bytes=1000)) as bus,
+        aiohttp.ClientSession() as session,
+        session.post(bus.url, data=chunks()) as response,
+    ):
+        assert response.status == 413
+
+
+async def test_an_entry_may_not_be_null(bus: AwsEmulator) -> None:
+    """Members may, entries may not."""
+    reply = await put(bus, entry(), None)
+    assert reply.code == "ValidationException"
+    assert "null at 'entries.2.member'" in reply.message
 
 
 async def test_a_missing_bus_cannot_be_described(bus: AwsEmulator) -> None:

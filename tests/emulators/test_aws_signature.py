@@ -151,13 +151,21 @@ async def test_an_authorization_that_cannot_be_read_is_incomplete(
     assert (reply.status, reply.code) == (403, "IncompleteSignature")
 
 
-@pytest.mark.parametrize("date", [None, "2026-03-04T05:06:07Z"])
-async def test_a_request_needs_a_date_in_basic_format(bus: AwsEmulator, date: str | None) -> None:
-    """Without one, or with another, the signature is incomplete or scoped to another day."""
+@pytest.mark.parametrize("rest", [None, "T050607", "T256199Z", "T050607+00:00"])
+async def test_a_request_needs_a_date_in_basic_format(bus: AwsEmulator, rest: str | None) -> None:
+    """Of the right day, but without a time that can be read, the signature is incomplete."""
     headers = signed_headers(f"{bus.url}/", BODY)
-    del headers["X-Amz-Date"]
-    reply = await send(bus, BODY, headers if date is None else {**headers, "X-Amz-Date": date})
-    assert reply.code in ("IncompleteSignature", "InvalidSignatureException")
+    day = headers.pop("X-Amz-Date")[:8]
+    reply = await send(bus, BODY, headers if rest is None else {**headers, "X-Amz-Date": day + rest})
+    assert (reply.status, reply.code) == (403, "IncompleteSignature")
+
+
+async def test_signed_headers_are_sorted(bus: AwsEmulator) -> None:
+    """As the recipe has them."""
+    headers = signed_headers(f"{bus.url}/", BODY)
+    swapped = changed(headers, "Authorization", "content-type;host", "host;content-type")
+    reply = await send(bus, BODY, swapped)
+    assert reply.message == "The names in 'SignedHeaders' must be sorted."
 
 
 @pytest.mark.parametrize("name", ["content-type", "host", "x-amz-date", "x-amz-target"])
@@ -180,6 +188,7 @@ async def test_a_signature_is_for_one_service_and_day(bus: AwsEmulator) -> None:
     )
     assert [other_service.code, other_day.code] == ["InvalidSignatureException"] * 2
     assert "correct service: 'events'" in other_service.message
+    assert "Date in Credential scope" in other_day.message
 
 
 async def test_a_region_can_be_demanded() -> None:
