@@ -3,6 +3,12 @@
 import re
 from typing import Self
 
+from msgspec import Meta
+
+MAY_BE_ZERO = Meta(extra={"may_be_zero": True})
+"""Annotates a field of a configuration; elsewhere zero is refused, since it means never to one reader and
+without end to another."""
+
 # Digits are bounded: no text becomes infinite, and each is read in no time.
 _DURATION = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

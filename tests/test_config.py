@@ -1,13 +1,26 @@
 """Sections, defaults and inheritance: what a file says, and what it leaves to the gateway."""
 
+import re
 from typing import Any
 
 import pytest
+from msgspec import Struct
 
 from gateway.config import Config, FlushConfig, ReceiverConfig, WhenIdle, parse
 from gateway.errors import ConfigError
+from gateway.sender import SenderPlugin
 from gateway.units import Duration
-from tests.support.configuration import PLUGINS, BusConfig, bus, config, destination, document, faults
+from tests.support.configuration import (
+    PLUGINS,
+    BusConfig,
+    bus,
+    config,
+    create_nothing,
+    destination,
+    document,
+    faults,
+    no_faults,
+)
 
 
 def test_a_destination_is_all_that_a_file_needs() -> None:
@@ -232,6 +245,19 @@ def test_a_plugin_can_bring_a_type_before_we_do() -> None:
     plugins = {**PLUGINS, "huawei": PLUGINS["bus"]}
     found = parse(document(orders=bus(type="huawei")), environment={}, plugins=plugins)
     assert found.destinations["orders"].type == "huawei"
+
+
+def test_a_plugin_s_field_of_a_type_that_no_file_can_hold_is_a_mistake_of_the_plugin() -> None:
+    """It is not blamed on the operator."""
+
+    class Odd(Struct, frozen=True, kw_only=True):
+        """The keys of a sender by somebody who did not read what fields may be."""
+
+        pattern: re.Pattern[str] = re.compile("")
+
+    plugins = {"bus": SenderPlugin(Odd, no_faults, create_nothing)}
+    with pytest.raises(NotImplementedError, match="Pattern"):
+        parse(document(orders={"type": "bus", "pattern": "a"}), environment={}, plugins=plugins)
 
 
 def test_a_configuration_cannot_be_changed_after_it_is_read() -> None:

@@ -90,6 +90,18 @@ def test_a_conflict_of_the_file_s_own_values_is_named_once() -> None:
     assert [fault.key for fault in caught.value.faults] == ["flush.interval"]
 
 
+def test_a_value_may_be_in_several_conflicts() -> None:
+    """Each is named: to mend one of them may leave another."""
+    tables = {
+        "flush": {"interval": "2h"},
+        "destinations": {"one": bus(), "two": bus(delivery={"max_age": "1s"})},
+    }
+    with pytest.raises(ConfigError) as caught:
+        parse(tables, environment={}, plugins=PLUGINS)
+    keys = [fault.key for fault in caught.value.faults]
+    assert keys == ["flush.interval", "destinations.two.delivery.max_age"]
+
+
 def test_a_value_that_was_refused_conflicts_with_nothing() -> None:
     """Its default stands in for it, and nobody asked for that."""
     assert list(faults(delivery={"backoff_initial": "1m", "backoff_max": "2"})) == ["delivery.backoff_max"]

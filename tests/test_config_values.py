@@ -134,6 +134,11 @@ def test_a_value_of_another_type_is_refused_in_toml_s_words(
         ({"log": {"format": "xml"}}, "log.format", 'expected "json" or "text"'),
         ({"log": {"level": "x"}}, "log.level", 'expected "debug", "info", "warning" or "error"'),
         ({"orders": bus(detail="x")}, "destinations.orders.detail", 'expected "event" or "data"'),
+        (
+            {"orders": bus(details=["data", "x"])},
+            "destinations.orders.details[1]",
+            'expected "event" or "data"',
+        ),
         ({"orders": bus(scheme="ftp")}, "destinations.orders.scheme", 'expected "http" or "https"'),
     ],
 )

@@ -1,7 +1,7 @@
 """A parsed TOML document into a Config: sections, destinations and what they inherit."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from msgspec import UNSET, Struct
@@ -22,7 +22,7 @@ from gateway.config.model import (
 )
 from gateway.config.table import NO_TABLE, TableReader
 from gateway.config.unavailable import NOT_AVAILABLE, UNAVAILABLE_TYPES, unavailable_keys
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, ConfigFault
 from gateway.sender import SenderPlugin
 
 _ONCE = ("receiver", "admin", "shutdown", "log")
@@ -149,14 +149,19 @@ class _Document:
         return sender
 
     def _refuse_conflicts(self, config: Config) -> None:
+        # All are found before the first is refused: a value in a conflict is known, and may be in another.
+        for fault in list(self._conflicts(config)):
+            self._reader.refuse(fault.key, fault.message)
+
+    def _conflicts(self, config: Config) -> Iterator[ConfigFault]:
         for conflict in conflicts(config):
-            self._refuse_conflict(conflict, {}, "")
+            yield from self._blame(conflict, {}, "")
         for name, destination in config.destinations.items():
             table = self._document[_DESTINATIONS][name]
             for conflict in destination_conflicts(config, destination):
-                self._refuse_conflict(conflict, table, dotted(_DESTINATIONS, name))
+                yield from self._blame(conflict, table, dotted(_DESTINATIONS, name))
 
-    def _refuse_conflict(self, conflict: Conflict, table: Mapping[str, Any], table_key: str) -> None:
+    def _blame(self, conflict: Conflict, table: Mapping[str, Any], table_key: str) -> Iterator[ConfigFault]:
         """Blame the value that stands closest: the destination's own, else the file's, else the first.
 
         A conflict with a value that was refused, and so is not known, is none.
@@ -165,7 +170,7 @@ class _Document:
         if any(self._reader.is_faulty(own.get(key, key)) for key in conflict.keys):
             return
         written = [key for key in conflict.keys if key not in own and _is_written(self._document, key)]
-        self._reader.refuse([*own.values(), *written, *conflict.keys][0], conflict.message)
+        yield ConfigFault([*own.values(), *written, *conflict.keys][0], conflict.message)
 
 
 def _is_written(table: Mapping[str, Any], key: str) -> bool:

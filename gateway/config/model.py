@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from gateway.config.listen import ListenAddress
 from gateway.secret import Secret
-from gateway.units import Duration, Size
+from gateway.units import MAY_BE_ZERO, Duration, Size
 
 Count = Annotated[int, Meta(ge=1)]
 
@@ -124,7 +124,7 @@ class DeadLettersConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class ShutdownConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[shutdown]`: what a drain may take, and where the rest goes."""
 
-    deadline: Duration = Duration(25)
+    deadline: Annotated[Duration, MAY_BE_ZERO] = Duration(25)
     """Zero spills at once."""
     spill: str = "spill"
     """A directory; empty: what is undelivered is lost, and the exit code says so."""

@@ -19,14 +19,11 @@ from gateway.config.listen import ListenAddress
 from gateway.config.text_file import read_secret, read_secrets
 from gateway.errors import ConfigFault
 from gateway.secret import Secret
-from gateway.units import Duration, Size
+from gateway.units import MAY_BE_ZERO, Duration, Size
 
 NO_TABLE = "expected a table"
 
 _FILE_TWIN = "_file"
-_MAY_BE_ZERO = frozenset({"shutdown.deadline"})
-"""A drain that waits for nothing is a wish; an interval, a time-out or a limit of nothing a mistake."""
-
 _PLACE = re.compile(r" - at `\$(?P<place>.*)`$")
 _TYPE_NAMES = re.compile(r"`([a-z |]+)`")
 _TOML_NAMES = {
@@ -130,7 +127,7 @@ class TableReader:
             place, message = _explain(error, kind)
             self.refuse(key + place, message)
             return UNSET
-        if (fault := _nonsense(value, key)) is not None:
+        if (fault := _nonsense(value, kind)) is not None:
             self.refuse(key, fault)
             return UNSET
         return value
@@ -175,14 +172,12 @@ def _decode(kind: Any, value: object) -> object:
             raise TypeError("expected a string")
         return kind(value)
     if issubclass(kind, (Duration, Size, ListenAddress)):
-        return kind.parse(
-            value if isinstance(value, str) else ""
-        )  # what is no string lacks the unit, the host
+        return kind.parse(value if isinstance(value, str) else "")  # refused, with the right form
     raise NotImplementedError(kind)
 
 
-def _nonsense(value: object, key: str) -> str | None:
-    if isinstance(value, Duration | Size) and not value and key not in _MAY_BE_ZERO:
+def _nonsense(value: object, kind: Any) -> str | None:
+    if isinstance(value, Duration | Size) and not value and MAY_BE_ZERO not in get_args(kind):
         return "must be more than zero"
     if isinstance(value, float) and not math.isfinite(value):
         return "expected a finite number"

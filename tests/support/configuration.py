@@ -34,6 +34,7 @@ class BusConfig(Struct, frozen=True, kw_only=True):
     region: str
     event_bus: str = "default"
     detail: Detail = Detail.EVENT
+    details: tuple[Detail, ...] = ()
     scheme: Literal["http", "https"] = "https"
     endpoint: str | None = None
     resources: tuple[str, ...] = ()
