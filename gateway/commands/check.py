@@ -7,10 +7,8 @@ from typing import TextIO
 from gateway.config import load
 from gateway.config.toml import render
 from gateway.errors import ConfigError
+from gateway.exit_code import ExitCode
 from gateway.sender import SenderPlugin
-
-_OK = 0
-_BAD_CONFIGURATION = 2
 
 
 def check(
@@ -19,12 +17,12 @@ def check(
     plugins: Mapping[str, SenderPlugin],
     out: TextIO,
     err: TextIO,
-) -> int:
+) -> ExitCode:
     """Print the configuration with defaults filled in and secrets masked, or every fault; the exit code."""
     try:
         config = load(path, environment=environment, plugins=plugins)
     except ConfigError as error:
         err.writelines(f"{fault}\n" for fault in error.faults)
-        return _BAD_CONFIGURATION
+        return ExitCode.BAD_USAGE
     out.write(render(config))
-    return _OK
+    return ExitCode.OK
