@@ -63,29 +63,6 @@ class Phase(Enum):
 class HttpConnection(asyncio.Protocol):
     """The receiver's end of one connection."""
 
-    __slots__ = (
-        "_answers",
-        "_body",
-        "_chunk_bytes",
-        "_exchange",
-        "_head_bytes",
-        "_headers",
-        "_is_write_paused",
-        "_keeps_alive",
-        "_line",
-        "_method",
-        "_parser",
-        "_phase",
-        "_progress",
-        "_reserved",
-        "_service",
-        "_silent_bytes",
-        "_since",
-        "_target",
-        "_transport",
-        "_upgrade_framing",
-    )
-
     def __init__(self, service: Service) -> None:
         # For the connection's life.
         self._service = service
@@ -296,10 +273,8 @@ class HttpConnection(asyncio.Protocol):
                 self._parser.feed_data(piece)
             except HttpParserUpgrade as upgrade:
                 pieces += memoryview(piece)[upgrade.args[0] :], self._decline_upgrade()
-            except HttpParserInvalidMethodError:
-                self._read_line(data, before)
             except HttpParserError as error:
-                self._fail(error)
+                self._stop(error, data, before)
 
     def _decline_upgrade(self) -> bytes:
         """Go on in HTTP/1.1 where another protocol was offered: a server may ignore that (RFC 9110 7.8).
@@ -325,19 +300,25 @@ class HttpConnection(asyncio.Protocol):
         else:
             self._end_with(self._service.routes.refuse_method(target))
 
-    def _fail(self, error: HttpParserError) -> None:
+    def _stop(self, error: HttpParserError, data: bytes, before: Phase) -> None:
         """Answer what stopped the parser for good: the client's fault, or ours."""
-        if self._phase is Phase.REFUSED:
-            self._close()
-        elif not isinstance(error, HttpParserCallbackError):
-            self._end_with(parser_refusal(error))
-        elif isinstance(cause := error.__context__, RequestRefusedError):
-            self._end_with(cause.response)
-        elif isinstance(cause, Exception):
-            logger.error("a request failed", exc_info=cause)
-            self._end_with(FAILED)
-        elif cause is not None:
-            raise cause
+        cause = error.__context__
+        match self._phase:
+            case Phase.CLOSING:
+                pass  # the last answer is given, and what comes behind it gets none
+            case Phase.REFUSED:
+                self._close()
+            case _ if isinstance(error, HttpParserInvalidMethodError):
+                self._read_line(data, before)
+            case _ if not isinstance(error, HttpParserCallbackError):
+                self._end_with(parser_refusal(error))
+            case _ if isinstance(cause, RequestRefusedError):
+                self._end_with(cause.response)
+            case _ if isinstance(cause, Exception):
+                logger.error("a request failed", exc_info=cause)
+                self._end_with(FAILED)
+            case _:
+                raise cause or error
 
     def _watch(self, data: bytes) -> None:
         """Bound what comes in pieces and is neither target, whole header line nor content of the body."""

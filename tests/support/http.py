@@ -68,7 +68,7 @@ class Answer(NamedTuple):
         return self.headers.get("connection") == "close"
 
 
-def answers(data: bytes, *, to_head: bool = False) -> list[Answer]:
+def answers(data: bytes) -> list[Answer]:
     """Every answer in `data`, which must hold nothing else."""
     found = []
     while data:
@@ -78,7 +78,7 @@ def answers(data: bytes, *, to_head: bool = False) -> list[Answer]:
         assert version == "HTTP/1.1"
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
         assert len(headers) == len(lines), "a field is there twice"
-        length = 0 if to_head or status == "100" else int(headers["content-length"])
+        length = 0 if status == "100" else int(headers["content-length"])
         found.append(Answer(int(status), headers, data[:length]))
         data = data[length:]
     return found

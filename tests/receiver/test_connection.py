@@ -1,0 +1,246 @@
+"""A connection's life: bodies within limits, refusals before them, time, and clients that do not read."""
+
+import pytest
+
+from gateway.admission import NoRoom
+from gateway.receiver.limits import ReceiverLimits
+from tests.support.http import EVENT, STRUCTURED, Wire, chunked, delivery, request
+
+EXPECT = b"Expect: 100-continue"
+LIMITS = ReceiverLimits(
+    max_body_bytes=500_000,
+    max_receiving_bytes=1_000_000,
+    max_connections=2,
+    idle_timeout_seconds=75.0,
+    request_timeout_seconds=10.0,
+    linger_seconds=1.0,
+)
+KIB_256 = 256 << 10
+
+
+def head(length: int, *lines: bytes) -> bytes:
+    """The head of a structured event of that length."""
+    return request(STRUCTURED, *lines, b"Content-Length: %d" % length)
+
+
+@pytest.mark.parametrize("expectation", [EXPECT, b"expect: 100-Continue"])
+def test_a_client_that_waits_is_told_to_continue(expectation: bytes) -> None:
+    """100 when the head is good, and the final answer when the body is there."""
+    wire = Wire()
+    assert [answer.status for answer in wire.send(head(len(EVENT), expectation))] == [100]
+    assert [answer.status for answer in wire.send(EVENT)] == [100, 202]
+
+
+def test_a_chunked_body_may_be_waited_with_too() -> None:
+    """Its length is unknown, so it may be there."""
+    assert [answer.status for answer in Wire().send(chunked(EVENT, lines=[EXPECT]))] == [100, 202]
+
+
+def test_the_interim_answer_keeps_its_place() -> None:
+    """Behind the answers of the requests before it."""
+    wire = Wire()
+    answers = wire.send(delivery() + delivery(EXPECT) + delivery())
+    assert [answer.status for answer in answers] == [202, 100, 202, 202]
+
+
+def test_a_client_that_waits_with_no_body_is_just_answered() -> None:
+    """There is nothing to continue with (RFC 9110 10.1.1)."""
+    assert [answer.status for answer in Wire().send(head(0, EXPECT))] == [400]
+
+
+def test_http_1_0_cannot_wait() -> None:
+    """RFC 9110 10.1.1: the expectation of a 1.0 client is ignored."""
+    answers = Wire().send(delivery(EXPECT, version=b"HTTP/1.0"))
+    assert [answer.status for answer in answers] == [202]
+
+
+def test_a_client_that_waits_gets_the_refusal_at_once() -> None:
+    """The final status instead of 100; whether the body follows nobody knows, so the connection ends."""
+    wire = Wire()
+    wire.intake.foreseen = NoRoom(3)
+    answers = wire.send(head(len(EVENT), EXPECT))
+    assert [(answer.status, answer.closes) for answer in answers] == [(503, True)]
+    assert wire.transport.has_written_eof
+
+
+def test_a_body_over_its_limit_is_refused_before_it_comes() -> None:
+    """413 from Content-Length alone; the connection ends, as the body is not read."""
+    wire = Wire(LIMITS)
+    answers = wire.send(head(500_001))
+    assert [(answer.status, answer.closes) for answer in answers] == [(413, True)]
+    assert "500000" in answers[0].problem["detail"]
+
+
+def test_a_body_at_its_limit_is_read() -> None:
+    """The limit itself is allowed, in pieces too."""
+    wire = Wire(LIMITS)
+    event = EVENT + b" " * (500_000 - len(EVENT))
+    answers = wire.send(delivery(body=event) + chunked(event[:1000], event[1000:]), piece=65_536)
+    assert [answer.status for answer in answers] == [202, 202]
+
+
+def test_a_chunked_body_is_refused_as_soon_as_it_is_over_its_limit() -> None:
+    """413 while it comes, and the rest is not parsed."""
+    wire = Wire(LIMITS)
+    answers = wire.send(chunked(*[b"x" * 100_000] * 10) + delivery(), piece=65_536)
+    assert [(answer.status, answer.closes) for answer in answers] == [(413, True)]
+    assert not wire.intake.accepted
+    assert wire.statistics.receiving_bytes == 0
+
+
+def test_a_small_rest_of_a_refused_request_is_read_away() -> None:
+    """The answer comes at once, and the connection lives."""
+    wire = Wire()
+    refused = delivery(target=b"/nowhere", body=delivery() + b"x" * (KIB_256 - len(delivery())))
+    first, rest = refused[:200], refused[200:]
+    assert [(answer.status, answer.closes) for answer in wire.send(first)] == [(404, False)]
+    assert [answer.status for answer in wire.send(rest + delivery(), piece=50_000)] == [404, 202]
+    assert len(wire.intake.events) == 1
+
+
+def test_a_large_rest_of_a_refused_request_ends_the_connection() -> None:
+    """Our side ends, and what comes is thrown away, so that the answer is not lost to a reset."""
+    wire = Wire()
+    answers = wire.send(
+        delivery(target=b"/nowhere", body=delivery() + b"x" * KIB_256) + delivery(), piece=50_000
+    )
+    assert [(answer.status, answer.closes) for answer in answers] == [(404, True)]
+    assert wire.transport.has_written_eof
+    assert not wire.transport.is_closing()
+    wire.pass_time(1.0)
+    assert wire.transport.is_aborted
+
+
+def test_a_chunked_rest_of_a_refused_request_ends_the_connection() -> None:
+    """Nobody knows how much it is."""
+    answers = Wire().send(chunked(EVENT).replace(b"POST / ", b"POST /nowhere ") + delivery())
+    assert [(answer.status, answer.closes) for answer in answers] == [(404, True)]
+
+
+def test_bodies_being_read_are_bounded_over_all_connections() -> None:
+    """Declared lengths count from the head on; beyond the limit 503, and room again when a body is done."""
+    wire = Wire(ReceiverLimits(max_receiving_bytes=1000))
+    other, transport = wire.connect()
+    wire.send(head(900))
+    assert wire.statistics.receiving_bytes == 900
+    other.data_received(head(101))
+    assert transport.written.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nRetry-After: 1\r\n" in transport.written
+    assert wire.refused == {"no_room": 1}
+    wire.send(EVENT + b" " * (900 - len(EVENT)))
+    assert wire.statistics.receiving_bytes == 0
+    other.data_received(b" " * 101 + delivery())
+    assert len(wire.intake.events) == 2
+
+
+def test_chunked_bodies_count_as_they_come() -> None:
+    """503 and close for the one that finds no room."""
+    wire = Wire(ReceiverLimits(max_receiving_bytes=1000))
+    other, transport = wire.connect()
+    other.data_received(head(950))
+    answers = wire.send(chunked(EVENT))
+    assert [(answer.status, answer.closes) for answer in answers] == [(503, True)]
+    assert wire.statistics.receiving_bytes == 950
+    assert not transport.written
+
+
+def test_a_lost_connection_gives_back_what_it_held() -> None:
+    """No answer can reach anybody, so none is counted."""
+    wire = Wire()
+    wire.send(head(900) + b"{")
+    wire.connection.connection_lost(ConnectionResetError())
+    assert wire.statistics.receiving_bytes == 0
+    assert not wire.statuses
+    assert not wire.service.connections
+
+
+def test_connections_are_bounded() -> None:
+    """One too many is told so at once; twice too many are cut, so that telling is bounded too."""
+    wire = Wire(LIMITS)
+    transports = [wire.connect()[1] for _ in range(4)]
+    assert [transport.written[:13] for transport in transports] == [b"", *[b"HTTP/1.1 503 "] * 2, b""]
+    assert transports[1].has_written_eof
+    assert b"\r\nRetry-After: 1\r\n" in transports[1].written
+    assert transports[3].is_aborted
+
+
+def test_a_connection_that_ends_makes_room_for_another() -> None:
+    """The limit counts those that are open."""
+    wire = Wire(LIMITS)
+    other, _ = wire.connect()
+    other.connection_lost(None)
+    assert not wire.connect()[1].written
+
+
+def test_an_idle_connection_is_closed_in_time() -> None:
+    """Counted from its last answer, and without a word."""
+    wire = Wire(LIMITS)
+    wire.pass_time(74.0)
+    wire.send(delivery())
+    wire.pass_time(74.0)
+    assert not wire.transport.has_ended
+    wire.pass_time(1.0)
+    assert wire.transport.is_closed
+    assert wire.statuses == {202: 1}
+
+
+@pytest.mark.parametrize("part", [b"P", delivery()[:50], delivery()[:-1], chunked(EVENT)[:-1]])
+def test_a_slow_request_is_timed_out(part: bytes) -> None:
+    """408 and close, from the first byte on; bytes in between do not help."""
+    wire = Wire(LIMITS)
+    wire.pass_time(60.0)
+    for byte in part[:9]:
+        wire.send(bytes([byte]))
+        wire.pass_time(1.0)
+    assert not wire.transport.has_ended
+    wire.send(part[9:])
+    wire.pass_time(10.0 - min(len(part), 9))
+    answers = wire.send(b"")
+    assert [(answer.status, answer.closes) for answer in answers] == [(408, True)]
+    assert wire.transport.has_written_eof
+    assert wire.refused == {"timeout": 1}
+    assert not wire.intake.accepted
+
+
+def test_the_time_of_a_request_starts_anew_with_the_next() -> None:
+    """A connection that is always in a request, each of them quick, is never timed out."""
+    wire = Wire(LIMITS)
+    for _ in range(5):
+        wire.send(delivery()[30:] + delivery()[:30] if wire.statuses else delivery() + delivery()[:30])
+        wire.pass_time(9.0)
+    assert wire.statuses == {202: 5}
+
+
+def test_a_refused_request_whose_rest_does_not_come_is_closed() -> None:
+    """It has its answer, so it gets no second one."""
+    wire = Wire(LIMITS)
+    wire.send(request(b"Content-Length: 10", target=b"/nowhere"))
+    wire.pass_time(10.0)
+    assert wire.statuses == {404: 1}
+    assert wire.transport.has_written_eof
+
+
+def test_a_client_that_does_not_read_is_not_read_from() -> None:
+    """Its answers cannot pile up: requests wait in its own socket until it reads."""
+    wire = Wire()
+    wire.connection.pause_writing()
+    assert wire.transport.is_reading_paused
+    wire.connection.resume_writing()
+    assert not wire.transport.is_reading_paused
+
+
+def test_a_client_that_never_reads_is_cut() -> None:
+    """Closing would wait for what it does not read."""
+    wire = Wire(LIMITS)
+    wire.send(delivery())
+    wire.connection.pause_writing()
+    wire.pass_time(75.0)
+    assert wire.transport.is_aborted
+
+
+def test_after_the_last_answer_nothing_is_read() -> None:
+    """Neither a request nor rubbish gets another answer."""
+    wire = Wire()
+    wire.send(delivery(b"Connection: close"))
+    assert len(wire.send(delivery() + b"\0\0\0")) == 1
+    assert len(wire.intake.events) == 1
