@@ -213,7 +213,7 @@ class HttpConnection(asyncio.Protocol):
         self._method = parser.get_method()
         if len(headers) > limits.max_header_lines:
             raise RequestRefusedError(header_too_large(limits))
-        if self._chunk_bytes + self._head_bytes > limits.max_header_bytes:
+        if self._since or self._chunk_bytes > limits.max_header_bytes:  # most heads come whole, and are small
             check_header_size(headers, limits)
         version = parser.get_http_version()
         fields = combine(headers)

@@ -320,6 +320,12 @@ def test_a_header_section_at_its_limit_is_read() -> None:
     assert only(delivery(b"X: " + b"x" * (rest + 1)), LIMITS).status == 431
 
 
+def test_a_header_section_in_two_pieces_counts_whole() -> None:
+    """Each piece alone would be within the limit."""
+    data = delivery(b"X: " + b"x" * 300)
+    assert [answer.status for answer in Wire(LIMITS).send(data, piece=200)] == [431]
+
+
 def test_a_header_section_without_end_is_refused() -> None:
     """Nothing is kept that has no end: not a value, not a name."""
     for line in (b"X: ", b"X", b""):
