@@ -95,7 +95,7 @@ def _check_region(config: AwsConfig) -> Iterator[ConfigFault]:
             "region", "is missing, and neither the bus's ARN nor AWS_REGION or AWS_DEFAULT_REGION names one"
         )
     elif _REGION.fullmatch(region) is None:
-        yield ConfigFault("region", f'"{region}" is not the name of a region, like "eu-west-1"')
+        yield ConfigFault("region", 'is not the name of a region, like "eu-west-1"')
 
 
 def _check_bus(event_bus: str) -> Iterator[ConfigFault]:
