@@ -15,7 +15,7 @@ import pstats
 import subprocess
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from gateway.admission import ACCEPTED, Admission
 from gateway.entry import Receipt
@@ -59,8 +59,7 @@ class Floor(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is none by its type
 
     def data_received(self, data: bytes) -> None:
         """Answer."""

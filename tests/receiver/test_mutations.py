@@ -63,5 +63,7 @@ def test_the_same_events_are_taken_whole_and_byte_by_byte(
     whole, bytewise = Wire(), Wire()
     whole.send(data)
     bytewise.send(data, piece=1)
+    for wire in (whole, bytewise):
+        wire.connection.eof_received()
     assert [event.json for event in bytewise.intake.events] == [event.json for event in whole.intake.events]
     assert whole.transport.has_ended == bytewise.transport.has_ended
