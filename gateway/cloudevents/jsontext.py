@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 _VALUE = Decoder(Raw)
 _BRACKETS_ALIKE = bytes.maketrans(b"{}", b"[]")
-_NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_NO_MARKS = bytes(byte for byte in range(256) if byte not in b'[]{}"')
 _RUN = re.compile(rb"\[+|\]+")
 _OPENING = ord("[")
 _PEELED_LEVELS = 8
@@ -75,11 +75,15 @@ def is_too_deep(raw: Raw | bytes) -> bool:
     if len(raw) <= 2 * MAX_DEPTH:
         return False
     value = bytes(raw)
-    if value.count(b"[") + value.count(b"{") <= MAX_DEPTH:
+    marks = value.translate(_BRACKETS_ALIKE, _NO_MARKS)
+    if marks.count(b"[") <= MAX_DEPTH:
         return False
-    # Escaped backslashes first, then escaped quotes: now every quote begins or ends a string.
-    outside_strings = b"".join(value.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
-    brackets = outside_strings.translate(_BRACKETS_ALIKE, _NOT_BRACKETS)
+    if b"\\" in value:
+        # Escaped backslashes first, then escaped quotes: now every quote begins or ends a string.
+        unescaped = value.replace(b"\\\\", b"").replace(b'\\"', b"")
+        marks = unescaped.translate(_BRACKETS_ALIKE, _NO_MARKS)
+    # Two quotes side by side change nothing for what is around them; then every other piece is a string's.
+    brackets = b"".join(marks.replace(b'""', b"").split(b'"')[::2])
     for peeled in range(_PEELED_LEVELS):
         if len(brackets) <= 2 * (MAX_DEPTH - peeled):
             return False
