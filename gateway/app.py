@@ -15,7 +15,7 @@ from typing import Any
 
 from gateway import __version__
 from gateway.admin.server import Admin
-from gateway.admin.status import configuration, destination_status
+from gateway.admin.status import destination_status
 from gateway.cloudevents.json import read_event
 from gateway.config import (
     Config,
@@ -25,6 +25,7 @@ from gateway.config import (
     ReceiverConfig,
     WhenIdle,
 )
+from gateway.config.masked import masked
 from gateway.entry import Entry
 from gateway.errors import ConfigError, ConfigFault
 from gateway.event import Event
@@ -250,7 +251,7 @@ class App:
                 name: destination_status(statistics, self._destinations[name].sender.status())
                 for name, statistics in snapshot.destinations.items()
             },
-            "configuration": configuration(self._config),
+            "configuration": masked(self._config),
         }
 
     def _held(self) -> int:

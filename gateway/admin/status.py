@@ -4,13 +4,8 @@ from datetime import UTC, datetime
 from math import inf
 from typing import Any
 
-from msgspec import Struct, structs
-
-from gateway.config import Config
-from gateway.secret import Secret
 from gateway.sender import SenderStatus
 from gateway.snapshots import DestinationStatistics
-from gateway.units import Duration, Size
 
 
 def destination_status(statistics: DestinationStatistics, sender: SenderStatus) -> dict[str, Any]:
@@ -41,31 +36,6 @@ def destination_status(statistics: DestinationStatistics, sender: SenderStatus) 
         "last_error": error and {"at": _rfc3339(error.at), "code": error.code, "message": error.message},
         "credentials_expire_at": sender.credentials_expire_at and _rfc3339(sender.credentials_expire_at),
     }
-
-
-def configuration(config: Config) -> dict[str, Any]:
-    """The configuration in use as an operator would write it, secrets masked."""
-    tables: dict[str, Any] = {
-        name: _plain(getattr(config, name)) for name in ("receiver", "admin", "shutdown", "log")
-    }
-    tables["destinations"] = {}
-    for name, destination in config.destinations.items():
-        sections = {key: _plain(getattr(destination, key)) for key in _SECTIONS}
-        tables["destinations"][name] = {"type": destination.type, **_plain(destination.sender), **sections}
-    return tables
-
-
-_SECTIONS = ("buffer", "flush", "delivery", "dead_letters")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Struct):
-        return {field.encode_name: _plain(getattr(value, field.name)) for field in structs.fields(value)}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, Secret):
-        return str(value) if value else ""
-    return str(value) if isinstance(value, Duration | Size) else value
 
 
 def _rfc3339(seconds: float) -> str:

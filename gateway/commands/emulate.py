@@ -22,15 +22,16 @@ async def _serve(listen: ListenAddress) -> ExitCode:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     options = AwsBusOptions(buses=None)
+    bus = AwsEmulator(options)
     try:
-        async with AwsEmulator(options) as bus:
-            url = await bus.start(listen.host, listen.port)
-            sys.stdout.write(_introduction(url, options))
-            sys.stdout.flush()
-            await stop.wait()
+        url = await bus.start(listen.host, listen.port)
     except OSError as error:
         sys.stderr.write(f"the emulated bus cannot listen on {listen}: {error.strerror}\n")
         return ExitCode.FAILED
+    sys.stdout.write(_introduction(url, options))
+    sys.stdout.flush()
+    await stop.wait()
+    await bus.aclose()
     return ExitCode.OK
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, structs
 
 from gateway.config.conflicts import Conflict, conflicts, destination_conflicts
 from gateway.config.key import dotted
@@ -50,8 +50,7 @@ def parse(
 ) -> Config:
     """The configuration in `document`, with defaults filled in.
 
-    `plugins` are the known senders by type. Raises ConfigError with every fault of the document;
-    but what a plugin checks is checked only when each of its values can be read.
+    `plugins` are the known senders by type. Raises ConfigError with every fault of the document.
     """
     return _Document(document, environment, plugins).config()
 
@@ -141,11 +140,16 @@ class _Document:
     def _sender(self, table: dict[str, Any], type_name: str, key: str) -> Struct:
         if (plugin := self._plugins.get(type_name)) is None:
             return _NoSender()
-        sender = self._reader.struct(table, plugin.config_type, key, beside=("type", *_INHERITED))
-        if sender is UNSET:
+        fields = structs.fields(plugin.config_type)
+        values = self._reader.members(table, plugin.config_type, key, beside=("type", *_INHERITED))
+        if any(field.required and field.name not in values for field in fields):
             return _NoSender()
+        sender = plugin.config_type(**values)
+        refused = [f.encode_name for f in fields if self._reader.is_faulty(dotted(key, f.encode_name))]
         for fault in plugin.check(sender):
-            self._reader.refuse(f"{key}.{fault.key}", fault.message)
+            # A fault that speaks of a refused key comes from the default in its place, and is none.
+            if not any(name in f"{fault.key} {fault.message}" for name in refused):
+                self._reader.refuse(f"{key}.{fault.key}", fault.message)
         return sender
 
     def _refuse_conflicts(self, config: Config) -> None:

@@ -96,16 +96,21 @@ class TableReader:
                 values[field.name] = self._secret_from_file(raw, field.type, dotted(key, name))
         return {name: value for name, value in values.items() if value is not UNSET}
 
-    def struct(
+    def members(
         self, value: object, config_type: type[Struct], key: str, *, beside: Collection[str] = ()
-    ) -> Struct | UnsetType:
-        """The table as a `config_type`, or UNSET if anything in it was refused."""
-        before = len(self.faults)
+    ) -> dict[str, Any]:
+        """Like `values`, with a fault for each member that is required and not there."""
         values = self.values(value, config_type, key, beside=beside)
         for field in structs.fields(config_type):
             name = dotted(key, field.encode_name)
             if field.required and field.name not in values and not self.is_faulty(name):
                 self.refuse(name, "missing")
+        return values
+
+    def struct(self, value: object, config_type: type[Struct], key: str) -> Struct | UnsetType:
+        """The table as a `config_type`, or UNSET if anything in it was refused."""
+        before = len(self.faults)
+        values = self.members(value, config_type, key)
         return config_type(**values) if len(self.faults) == before else UNSET
 
     def text(self, value: object, key: str) -> str | UnsetType:

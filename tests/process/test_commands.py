@@ -149,7 +149,7 @@ async def test_the_lines_that_dev_prints_work_as_they_stand(client: aiohttp.Clie
 async def test_the_readme_s_curl_lines_post_an_event_in_each_content_mode() -> None:
     """Run against `gateway dev`: each line is answered 202 and its event is seen at the emulated bus."""
     lines = re.findall(
-        r"^(curl .*? http://127\.0\.0\.1:8080/.*?)(?<!\\)$", README.read_text(), re.MULTILINE | re.DOTALL
+        r"^(curl -i http://127\.0\.0\.1:8080/(?:.*\\\n)*.*)$", README.read_text(), re.MULTILINE
     )
     assert len(lines) == 3
     arguments = ("dev", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
@@ -160,10 +160,9 @@ async def test_the_readme_s_curl_lines_post_an_event_in_each_content_mode() -> N
         for line in lines:
             assert "202 Accepted" in await shell(line.replace("http://127.0.0.1:8080", receiver[1]))
         async with asyncio.timeout(EXIT_SECONDS):
-            while any(
-                f'"{mode}-' not in await shell(show[0]) for mode in ("binary", "structured", "batched")
-            ):
-                pass
+            for mode in ("binary", "structured", "batched"):
+                while f'"{mode}-1"' not in await shell(show[0]):
+                    pass
 
 
 async def test_the_emulated_bus_runs_alone(client: aiohttp.ClientSession) -> None:
