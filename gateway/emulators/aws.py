@@ -1,5 +1,7 @@
-"""Amazon EventBridge's classic bus, emulated: `PutEvents` as strict as buses.md §2 tells of it.
+"""Amazon EventBridge's classic bus, emulated: `PutEvents` as strict as AWS documents it.
 
+After the API reference, the user guide ("Calculating PutEvents event entry size") and botocore's
+service model; where they are silent, as published measurements and other producers report it.
 Beside it stand `DescribeEventBus` and `CreateEventBus`, as far as a publisher needs them. Imports
 nothing from outside this package: it checks the gateway from the documents.
 """

@@ -10,7 +10,7 @@ _STATUS = {
     **dict.fromkeys(_FORBIDDEN, 403),
 }
 """By AWS's page of common errors; codes that are not here are 400, which access, expired-token and
-signature errors can be as well (buses.md §2.6), so that a client has to read the code."""
+signature errors can be as well, so that a client has to read the code."""
 
 
 class AwsError(Exception):

@@ -1,4 +1,4 @@
-"""Verifies AWS Signature Version 4 (and 4A) as the service does, from buses.md §2.5 alone.
+"""Verifies AWS Signature Version 4 (and 4A) as the service does, from its documentation.
 
 The vendor's own signer is the judge of this in the tests. It is not called here: it chooses the
 headers and the time itself, where a verifier must take those that the client names, and a request

@@ -1,4 +1,4 @@
-"""What PutEvents takes and refuses: buses.md §2.2, §2.4 and §2.6."""
+"""What PutEvents takes and refuses: its API reference, the user guide and botocore's model."""
 
 import json
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Whose requests the emulated bus believes: buses.md §2.1 and §2.5, judged by the vendor's signer."""
+"""Whose requests the emulated bus believes: AWS Signature Version 4 and 4A, judged by the vendor's signer."""
 
 import asyncio
 import json
@@ -170,7 +170,7 @@ async def test_signed_headers_are_sorted(bus: AwsEmulator) -> None:
 
 @pytest.mark.parametrize("name", ["content-type", "host", "x-amz-date", "x-amz-target"])
 async def test_what_decides_must_be_signed(bus: AwsEmulator, name: str) -> None:
-    """Each header of buses.md §2.1 that is sent but not among the signed ones is named."""
+    """Each header that PutEvents needs and that is sent but not among the signed ones is named."""
     headers = signed_headers(f"{bus.url}/", BODY)
     names = "content-type;host;x-amz-date;x-amz-target"
     fewer = ";".join(part for part in names.split(";") if part != name)
