@@ -1,4 +1,4 @@
-"""The rules of PutEvents for a request's entries after its API reference and size formula, without bus or server."""
+"""The rules of PutEvents for a request's entries after its API reference."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as it must be read (cloudevents.md §10, RFC 9112): each request whole and byte by byte."""
+"""HTTP/1.1 as it must be read (RFC 9112): each request whole and byte by byte."""
 
 import pytest
 

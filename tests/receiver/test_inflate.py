@@ -1,4 +1,4 @@
-"""Content codings (cloudevents.md §10): decoded bytes are the body, and never more than the limit."""
+"""Content codings (RFC 9110, section 8.4): decoded bytes are the body, and never more than the limit."""
 
 import gzip
 import zlib

@@ -1,4 +1,4 @@
-"""What a request is answered (cloudevents.md §1, §11, §13, §16; design.md §3), over one connection."""
+"""What a request is answered, over one connection."""
 
 import json
 import logging
@@ -247,7 +247,7 @@ def test_a_full_intake_refuses_before_the_body() -> None:
 
 
 def test_a_body_that_no_buffer_could_hold_is_too_large_before_it_comes() -> None:
-    """413 with the limit in its detail (design.md §3)."""
+    """413 with the limit in its detail."""
     wire = Wire()
     wire.intake.foreseen = TOO_LARGE
     answer = only(wire, delivery())
@@ -286,7 +286,7 @@ def test_an_event_that_a_destination_can_never_take_is_named() -> None:
 
 @pytest.mark.parametrize("when", ["before the body", "after it"])
 def test_draining_is_told_and_ends_the_connection(when: str) -> None:
-    """503 with Retry-After and Connection: close (design.md §3)."""
+    """503 with Retry-After and Connection: close."""
     wire = Wire()
     if when == "before the body":
         wire.intake.foreseen = Draining(30)
@@ -345,7 +345,7 @@ def test_preferences_and_origins_change_nothing() -> None:
 
 
 def test_the_trace_of_a_request_becomes_the_event_s() -> None:
-    """design.md §3: where the event has none."""
+    """Where the event has none, the request's trace context becomes its attributes."""
     wire = Wire()
     parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     wire.send(delivery(b"traceparent: " + parent.encode()))

@@ -219,7 +219,7 @@ async def test_a_drain_waits_for_open_requests() -> None:
 
 
 async def test_a_new_request_on_an_old_connection_is_refused_while_draining() -> None:
-    """It gets the intake's 503 and not a reset (design.md §7)."""
+    """It gets the intake's 503 and not a reset."""
     intake = FakeIntake()
     async with running(intake=intake) as (receiver, [bound]), connected(bound) as client:
         await client.post()
