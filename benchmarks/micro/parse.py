@@ -77,9 +77,8 @@ def row(name: str, body: bytes, headers: Headers, *, events: int = 1) -> None:
 def main() -> None:
     git = ("git", "rev-parse", "--short", "HEAD")
     commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 - constant
-    print(
-        f"Python {platform.python_version()}, msgspec {msgspec.__version__}, orjson {orjson.__version__}, {commit}"
-    )
+    print(f"commit {commit}, Python {platform.python_version()}", end=", ")
+    print(f"msgspec {msgspec.__version__}, orjson {orjson.__version__}")
     print(f"{'':<38}{'bytes':>8}{'µs/event':>10}{'orjson.loads':>14}")
     structured = request_headers(b"application/cloudevents+json")
     row("structured, compact", compact(EVENT), structured)

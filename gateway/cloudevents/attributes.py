@@ -30,8 +30,10 @@ _FEBRUARY = 2
 _ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S*")
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110's word for a run of name characters
 _MEDIA_TYPE = re.compile(rf"({_TOKEN})/({_TOKEN})[ \t]*(?:;.*)?", re.DOTALL)
+# Possessive throughout: what has matched is never given back, or a long run of spaces would take seconds.
 _PARAMETER = re.compile(
-    rf';[ \t]*(?:({_TOKEN})[ \t]*=[ \t]*({_TOKEN}|"[^"\\]*(?:\\.[^"\\]*)*"))?[ \t]*(?=;|\Z)', re.DOTALL
+    rf';[ \t]*+(?:({_TOKEN}+)[ \t]*+=[ \t]*+({_TOKEN}+|"[^"\\]*+(?:\\.[^"\\]*+)*+")[ \t]*+)?(?=;|\Z)',
+    re.DOTALL,
 )
 _UTF8_NAMES = frozenset(("utf-8", "utf8", "us-ascii"))
 _LONGEST_REMEMBERED = 128

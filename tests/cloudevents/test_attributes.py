@@ -156,6 +156,10 @@ def test_relative_references_and_white_space_make_no_absolute_uri(uri: str) -> N
         ('text/plain; x="a;charset=latin1"; y=2', DataKind.TEXT),
         ("text/plain; charset=utf-16; charset=utf-8", DataKind.OTHER),
         ("text/plain; " + "x" * 200, DataKind.TEXT),
+        ("text/plain;;charset=latin1", DataKind.OTHER),
+        ("text/plain ; charset = utf-16 ; a=b", DataKind.OTHER),
+        ("text/plain;a=b" + " " * 100_000 + ";charset=utf-16", DataKind.OTHER),
+        ("text/plain;" + " " * 100_000 + "x", DataKind.TEXT),
     ],
 )
 def test_a_media_type_says_how_data_reads(media_type: str, kind: DataKind) -> None:

@@ -278,6 +278,14 @@ def test_the_events_own_trace_is_never_overwritten() -> None:
     assert event.json == raw('"traceparent":"mine"')
 
 
+def test_a_trace_without_state_adds_none() -> None:
+    """And a state of the event's own stays."""
+    event = binary(headers(("traceparent", PARENT)))
+    assert event.json == raw(f'"traceparent":"{PARENT.decode()}"')
+    event = binary(headers(("traceparent", PARENT), ("tracestate", b"a=1"), tracestate=b"mine"))
+    assert members(event)["tracestate"] == "mine"
+
+
 def test_an_ill_formed_trace_is_ignored() -> None:
     """It is no fault of the event."""
     assert binary(headers(("traceparent", b"x"), ("tracestate", b"a=1"))).json == raw()

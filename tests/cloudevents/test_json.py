@@ -214,6 +214,12 @@ def test_every_fault_of_an_event_is_listed() -> None:
     ]
 
 
+def test_null_is_no_fault_beside_another() -> None:
+    """What is not set breaks no rule."""
+    text = raw('"subject":null,"datacontenttype":null,"myext":1,"myext":2')
+    assert findings(lambda: structured(text)) == [("duplicate_attribute", "myext")]
+
+
 def test_the_list_of_faults_is_bounded() -> None:
     """A body full of bad names must not become an answer as long."""
     error = refusal(lambda: structured(body(**{f"X{number}": 1 for number in range(1000)})))
