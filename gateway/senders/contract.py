@@ -60,7 +60,10 @@ class Harness(Protocol):
         """What this bus cannot do, each with the reason; its tests are reported as skipped with it."""
 
     def script(self, *steps: Step) -> None:
-        """What happens to the next publish requests; those after them are taken."""
+        """What happens to the next publish requests; those after them are taken. Replaces the last script."""
+
+    def mend(self) -> None:
+        """What the operator does after `Step.BLOCK`; nothing where the bus itself takes the next request."""
 
     def event(self, size: int) -> Event:
         """A valid event that the bus counts as `size` bytes, unlike all others in its id."""
@@ -122,6 +125,7 @@ class SenderContract:
         follow(harness, Step.BLOCK)
         with pytest.raises(BlockedError):
             await send(harness, batch_of(harness))
+        harness.mend()
         await assert_usable(harness)
 
     async def test_a_send_cut_short_by_time_leaves_the_sender_usable(self, harness: Harness) -> None:
@@ -130,6 +134,7 @@ class SenderContract:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
                 await harness.sender.send(batch_of(harness))
+        harness.script()
         await assert_usable(harness)
 
     async def test_a_cancelled_send_ends_at_once_and_leaves_the_sender_usable(self, harness: Harness) -> None:
@@ -140,6 +145,7 @@ class SenderContract:
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sending
+        harness.script()
         await assert_usable(harness)
 
     async def test_sends_at_once_do_not_mix(self, harness: Harness) -> None:

@@ -77,7 +77,8 @@ class ScriptedServer:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         request_line, *lines = head.rstrip().split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        return Received(request_line, headers, await reader.readexactly(int(headers["content-length"])))
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
+        return Received(request_line, headers, body)
 
     def _answer(self, request: Received) -> Answer:
         step = self.script[min(len(self.received), len(self.script) - 1)]
