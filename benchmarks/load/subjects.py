@@ -1,0 +1,125 @@
+"""The programs that are measured, each as the command that starts it and the accounts it keeps."""
+
+import http.client
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from benchmarks.load.server import BenchmarkError, Server
+
+
+class Place(Struct, frozen=True):
+    """What a subject's command may refer to."""
+
+    directory: Path
+    """For files of its own."""
+    bus_url: str
+
+
+class Subject(Struct, frozen=True):
+    """A program that takes events. Equal names are one process."""
+
+    name: str
+    command: Callable[[Place], Sequence[str]]
+    keeps_accounts: bool = True
+    """Whether `/metrics` tells what it accepted and delivered."""
+    uses_bus: bool = True
+
+
+class Accounts(Struct, frozen=True):
+    """What a subject says of its events at one moment, all destinations together."""
+
+    accepted: int
+    delivered: int
+    held: int
+
+
+def python(*arguments: str) -> tuple[str, ...]:
+    """A command of this interpreter."""
+    return (sys.executable, "-m", *arguments)
+
+
+def configuration(
+    place: Place, destination: Mapping[str, object], sections: Mapping[str, object] | None = None
+) -> str:
+    """A configuration file with one destination, free ports, and nothing written outside `place`.
+
+    `sections` are further keys of the file, dotted: {"buffer.journal": "/var/lib/gateway"}.
+    """
+    keys = {
+        "receiver.listen": ["127.0.0.1:0"],
+        "admin.listen": "127.0.0.1:0",
+        "log.level": "info",
+        "dead_letters.path": f"{place.directory}/dead-letters",
+        "shutdown.spill": f"{place.directory}/spill",
+        **(sections or {}),
+        **{f"destinations.measured.{key}": value for key, value in destination.items()},
+    }
+    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
+
+
+def aws(endpoint: str) -> dict[str, object]:
+    """A destination of type aws with AWS's documented example keys."""
+    return {
+        **aws_by_default_chain(endpoint),
+        "access_key_id": "AKIDEXAMPLE",
+        "secret_access_key": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+    }
+
+
+def aws_by_default_chain(endpoint: str) -> dict[str, object]:
+    """A destination of type aws whose credentials the environment has to give."""
+    return {"type": "aws", "region": "us-east-1", "event_bus": "default", "endpoint": endpoint}
+
+
+def gateway(
+    place: Place, destination: Mapping[str, object], sections: Mapping[str, object] | None = None
+) -> Sequence[str]:
+    """The command that runs the whole gateway."""
+    path = place.directory / "gateway.toml"
+    path.write_text(configuration(place, destination, sections))
+    return python("gateway", "run", "--config", str(path))
+
+
+FLOOR = Subject("floor", lambda _: python("benchmarks.load.floor"), keeps_accounts=False, uses_bus=False)
+TO_FILE = Subject(
+    "gateway to /dev/null",
+    lambda place: gateway(place, {"type": "file", "path": "/dev/null"}),
+    uses_bus=False,
+)
+TO_AWS = Subject("gateway to aws", lambda place: gateway(place, aws(place.bus_url)))
+OBVIOUS = Subject("obvious gateway", lambda place: python("benchmarks.load.obvious", place.bus_url))
+
+
+def read_accounts(server: Server) -> Accounts:
+    """Scrape once."""
+    totals: dict[str, float] = {}
+    for line in fetch(f"{server.admin_url}/metrics").splitlines():
+        if not line.startswith("#"):
+            sample, _, value = line.rpartition(" ")
+            name = sample.partition("{")[0]
+            totals[name] = totals.get(name, 0.0) + float(value)
+    return Accounts(
+        accepted=int(totals.get("gateway_events_accepted_total", 0)),
+        delivered=int(totals.get("gateway_events_delivered_total", 0)),
+        held=int(totals.get("gateway_events_held", 0)),
+    )
+
+
+def fetch(url: str) -> str:
+    """The body of an answer with status 200."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=10.0)
+    try:
+        connection.request("GET", parts.path)
+        answer = connection.getresponse()
+        body = answer.read().decode()
+    finally:
+        connection.close()
+    if answer.status != http.HTTPStatus.OK:
+        raise BenchmarkError(f"{url} answered {answer.status}: {body}")
+    return body
