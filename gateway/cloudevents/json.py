@@ -149,6 +149,7 @@ def _read_core(body: bytes, members: _Members) -> _Core:
     try:
         core = _CORE.decode(body)
     except (ValidationError, RecursionError):
+        # RecursionError: this pass may need more of the stack than the first, as Python's version has it.
         raise invalid_event(_faults(members)) from None
     if not _is_valid(core, members):
         raise invalid_event(_faults(members))
