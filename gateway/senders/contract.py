@@ -10,9 +10,9 @@ Needs pytest and pytest-asyncio in auto mode; the running gateway never imports 
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum, auto
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import pytest
 
@@ -55,10 +55,6 @@ class Harness(Protocol):
     def sender(self) -> Sender:
         """The same sender throughout a test; its bus takes everything until told otherwise."""
 
-    @property
-    def exemptions(self) -> Mapping[Step, str]:
-        """What this bus cannot do, each with the reason; its tests are reported as skipped with it."""
-
     def script(self, *steps: Step) -> None:
         """What happens to the next publish requests; those after them are taken. Replaces the last script."""
 
@@ -72,8 +68,34 @@ class Harness(Protocol):
         """The JSON of every event that the bus has taken, in order."""
 
 
+Test = TypeVar("Test", bound=Callable[..., Awaitable[None]])
+
+
+def needs(step: Step) -> Callable[[Test], Test]:
+    """Mark a test that a bus must be able to play this step for."""
+
+    def mark(test: Test) -> Test:
+        vars(test)[_NEEDS] = step
+        return test
+
+    return mark
+
+
+_NEEDS = "needs_step"
+
+
 class SenderContract:
-    """One promise of the port `Sender` for each test."""
+    """One promise of the port `Sender` for each test.
+
+    A bus that has no such thing as some of the steps names them with the reason:
+    `class TestMySender(SenderContract, exempt={Step.THROTTLE: "it never does"})`.
+    """
+
+    def __init_subclass__(cls, *, exempt: Mapping[Step, str] | None = None) -> None:
+        super().__init_subclass__()
+        for name, member in list(vars(SenderContract).items()):
+            if getattr(member, _NEEDS, None) in (exempt or {}):
+                setattr(cls, name, None)
 
     async def test_every_entry_is_delivered_in_order_and_unchanged(self, harness: Harness) -> None:
         """One outcome for each entry, and the bus has the events' own JSON in the batch's order."""
@@ -81,65 +103,74 @@ class SenderContract:
         assert all(isinstance(outcome, Delivered) for outcome in await send(harness, batch))
         assert harness.taken() == [entry.event.json for entry in batch.entries]
 
+    @needs(Step.FAIL_SECOND_ENTRY)
     async def test_a_failed_entry_takes_no_other_with_it(self, harness: Harness) -> None:
         """Outcomes stand in the order of the entries, whatever became of each."""
-        follow(harness, Step.FAIL_SECOND_ENTRY)
+        harness.script(Step.FAIL_SECOND_ENTRY)
         outcomes = await send(harness, batch_of(harness, count=3))
         assert [isinstance(outcome, Delivered) for outcome in outcomes] == [True, False, True]
 
+    @needs(Step.THROTTLE)
     async def test_throttling_without_a_hint_is_told_as_such(self, harness: Harness) -> None:
         """ThrottledError pauses the destination; for how long is left to the gateway."""
-        follow(harness, Step.THROTTLE)
+        harness.script(Step.THROTTLE)
         with pytest.raises(ThrottledError) as caught:
             await send(harness, batch_of(harness))
         assert caught.value.retry_after_seconds is None
 
+    @needs(Step.THROTTLE_WITH_HINT)
     async def test_throttling_passes_the_hint_on(self, harness: Harness) -> None:
         """`Retry-After` becomes seconds from now."""
-        follow(harness, Step.THROTTLE_WITH_HINT)
+        harness.script(Step.THROTTLE_WITH_HINT)
         with pytest.raises(ThrottledError) as caught:
             await send(harness, batch_of(harness))
         assert caught.value.retry_after_seconds == RETRY_AFTER_SECONDS
 
+    @needs(Step.REFUSE)
     async def test_a_refused_request_is_not_retryable(self, harness: Harness) -> None:
         """RefusedError makes the gateway look for the culprit."""
-        follow(harness, Step.REFUSE)
+        harness.script(Step.REFUSE)
         with pytest.raises(RefusedError):
             await send(harness, batch_of(harness))
 
+    @needs(Step.RESET)
     async def test_a_reset_is_unavailability_and_the_next_request_passes(self, harness: Harness) -> None:
         """The sender itself sends nothing twice: one request is lost, and said so."""
-        follow(harness, Step.RESET)
+        harness.script(Step.RESET)
         with pytest.raises(UnavailableError):
             await send(harness, batch_of(harness))
         await assert_usable(harness)
 
+    @needs(Step.MISCOUNT)
     async def test_an_answer_of_another_length_is_no_answer(self, harness: Harness) -> None:
         """Nobody can tell which entry the missing result belongs to."""
-        follow(harness, Step.MISCOUNT)
+        harness.script(Step.MISCOUNT)
         with pytest.raises(UnavailableError):
             await send(harness, batch_of(harness, count=2))
 
+    @needs(Step.BLOCK)
     async def test_what_an_operator_must_mend_holds_the_entries(self, harness: Harness) -> None:
         """BlockedError, and once it is mended the same sender goes on."""
-        follow(harness, Step.BLOCK)
+        harness.script(Step.BLOCK)
         with pytest.raises(BlockedError):
             await send(harness, batch_of(harness))
         harness.mend()
         await assert_usable(harness)
 
+    @needs(Step.STALL)
     async def test_a_send_cut_short_by_time_leaves_the_sender_usable(self, harness: Harness) -> None:
         """The caller bounds the time; a stalled connection is not used again."""
-        follow(harness, Step.STALL)
+        harness.script(Step.STALL)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
                 await harness.sender.send(batch_of(harness))
         harness.script()
         await assert_usable(harness)
 
+    @needs(Step.STALL)
     async def test_a_cancelled_send_ends_at_once_and_leaves_the_sender_usable(self, harness: Harness) -> None:
         """Cancellation is passed on, not swallowed or turned into an answer."""
-        follow(harness, Step.STALL)
+        harness.script(Step.STALL)
         sending = asyncio.ensure_future(harness.sender.send(batch_of(harness)))
         await asyncio.wait({sending}, timeout=0.05)
         sending.cancel()
@@ -192,13 +223,6 @@ class SenderContract:
         await send(harness, batch_of(harness))
         await harness.sender.aclose()
         await harness.sender.aclose()
-
-
-def follow(harness: Harness, step: Step) -> None:
-    """Script one step, or skip the test with the reason why this bus knows no such thing."""
-    if step in harness.exemptions:
-        pytest.skip(f"not applicable: {harness.exemptions[step]}")
-    harness.script(step)
 
 
 def entry_of(harness: Harness, *, size: int = 1000) -> Entry:

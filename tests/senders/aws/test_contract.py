@@ -39,8 +39,6 @@ FAULTS: Mapping[Step, Fault] = {
 class AwsHarness:
     """The sender and an emulated bus."""
 
-    exemptions: Mapping[Step, str] = {}
-
     def __init__(self, bus: AwsEmulator) -> None:
         self._bus = bus
         self.sender = AwsSender(
