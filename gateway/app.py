@@ -139,8 +139,9 @@ class App:
         self._intake.drain()
         deadline = self._loop.time() + self._config.shutdown.deadline
         log.info("draining", extra={"held": self._held()})
-        await self._receiver.drain()
+        last_requests = asyncio.create_task(self._receiver.drain())
         await self._deliver_until(deadline)
+        await _cancel([last_requests])  # what still comes in would only be refused; `_close` bounds it
         for name, destination in self._destinations.items():
             if left := await destination.stop():
                 await self._keep(name, left)
