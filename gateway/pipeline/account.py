@@ -1,15 +1,17 @@
 """The books of one destination: what was counted, how fast, and what the bus last complained of."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
 
 from gateway.entry import Batch
-from gateway.pipeline.delivery import Attempt
+from gateway.pipeline.delivery import Attempt, BusOutcome
+from gateway.pipeline.flush import FlushReason
 from gateway.pipeline.pressure import Health
 from gateway.pipeline.rate import Rate
 from gateway.pipeline.retry import GiveUpReason
 from gateway.pipeline.settlement import GivenUp, Settlement
-from gateway.sender import Delivered, Limits
+from gateway.sender import Delivered, Limits, RetryReason
 from gateway.snapshots import DestinationCounters, LastError, count
 
 log = logging.getLogger(__name__)
@@ -21,7 +23,12 @@ class Account:
     def __init__(self, destination: str, limits: Limits) -> None:
         self._destination = destination
         self._limits = limits
-        self.counters = DestinationCounters()
+        self.counters = DestinationCounters(
+            dead_lettered=_zero(reason for reason in GiveUpReason if reason is not GiveUpReason.EXPIRED),
+            retried=_zero(RetryReason),
+            batches=_zero(FlushReason),
+            bus_requests=_zero(BusOutcome),
+        )
         self.accepted_rate = Rate()
         self.delivered_rate = Rate()
         self.released_rate = Rate()
@@ -39,15 +46,15 @@ class Account:
         self.delivered_rate.sample(self.counters.delivered, now)
         self.released_rate.sample(self.settled, now)
 
-    def flushed(self, batch: Batch, reason: str, now: float) -> None:
-        """A batch leaves the buffer."""
+    def flushed(self, batch: Batch, reason: FlushReason, now: float, *, is_probe: bool) -> None:
+        """A batch leaves the buffer; as a probe if the bus did not take events."""
         counters, limits = self.counters, self._limits
         count(counters.batches, reason)
         size = len(batch.entries)
         counters.batch_events.observe(size)
         counters.batch_fill_ratio.observe(max(size / limits.max_entries, batch.size / limits.max_bytes))
         oldest = batch.entries[0]
-        if not oldest.attempt:  # what comes back has waited for the bus, not for company
+        if not oldest.attempt and not is_probe:  # those have waited for the bus, not for company
             counters.linger_seconds.observe(max(0.0, now - oldest.arrived_at))
 
     def answered(self, result: Attempt, seconds: float, wall_now: float) -> None:
@@ -87,6 +94,10 @@ class Account:
             log.error("dead letters were dropped", extra={
                 "destination": self._destination, "events": dropped})  # fmt: skip
 
+    def unburied(self, events: int) -> None:
+        """Dead letters could not be written, and wait for the disk."""
+        count(self.counters.retried, RetryReason.DEAD_LETTER_FAILED, events)
+
     def health_changed(self, before: Health, after: Health) -> None:
         """Log how the bus answers, when that changes."""
         if before is after:
@@ -106,3 +117,8 @@ class Account:
         if not histogram.observe_range(shortest, longest, count=len(arrivals), total=total):
             for arrived_at in arrivals:
                 histogram.observe(now - arrived_at)
+
+
+def _zero(labels: Iterable[StrEnum]) -> dict[str, int]:
+    """A counter for each label: a series that appears only with its first event hides that event."""
+    return dict.fromkeys(map(str, labels), 0)

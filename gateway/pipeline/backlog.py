@@ -4,7 +4,6 @@ Joins the buffer, the planner and the entries that await a retry; every question
 given the time.
 """
 
-from collections import deque
 from collections.abc import Sequence
 from math import inf
 
@@ -38,7 +37,6 @@ class Backlog:
         self._planner = Planner(buffer, timing, limits)
         self._policy = policy
         self._retries = RetryQueue()
-        self._as_they_are: deque[Sequence[Entry]] = deque()
         self._next_sweep = -inf
 
     @property
@@ -49,7 +47,7 @@ class Backlog:
     @property
     def retrying(self) -> int:
         """Entries that wait to be sent again."""
-        return self._retries.waiting_events + sum(map(len, self._as_they_are))
+        return self._retries.waiting_events
 
     @property
     def requests_saved(self) -> int:
@@ -63,9 +61,8 @@ class Backlog:
 
     def next_departure(self, now: float, *, in_flight: int, probing: bool) -> Departure | None:
         """The batch that leaves now. With `probing` one is found even if all await a retry."""
-        self._collect_due(now)
-        if self._as_they_are:
-            return Departure(Batch.of(self._as_they_are.popleft()), None)
+        if together := self._collect_due(now):
+            return Departure(Batch.of(together), None)
         if planned := self._planner.next_batch(now, in_flight=in_flight):
             return Departure(planned.batch, planned.reason)
         if probing and (waiting := self._retries.pop_next()):
@@ -74,8 +71,6 @@ class Backlog:
 
     def next_due(self, now: float, *, in_flight: int) -> float:
         """When `next_departure` will find something if nothing else happens; infinity: never."""
-        if self._as_they_are:
-            return now
         return min(self._retries.next_due(), self._planner.next_due(now, in_flight=in_flight))
 
     def send_again(self, again: Again) -> None:
@@ -83,12 +78,12 @@ class Backlog:
         self._retries.add(again.entries, again.due, again.company)
 
     def put_back(self, entries: Sequence[Entry]) -> None:
-        """Take back entries whose attempt does not count: they lead."""
+        """Take back entries whose attempt does not count."""
         self._buffer.restore(entries)
 
-    def hasten(self, now: float) -> None:
-        """The bus is back: nothing waits for its backoff any more."""
-        self._retries.hasten(now)
+    def hasten(self, latest: float) -> None:
+        """Whatever its backoff, nothing waits longer than until then."""
+        self._retries.hasten(latest)
 
     def drain(self, now: float) -> None:
         """From now on everything leaves at once."""
@@ -120,20 +115,20 @@ class Backlog:
         """The earliest arrival among them; infinity: none is held."""
         heads = (self._planner.oldest_planned, self._buffer.oldest)
         moments = [head.arrived_at for head in heads if head is not None]
-        moments += [entries[0].arrived_at for entries in self._as_they_are]
         return min([*moments, self._retries.oldest_arrival()])
 
     def give_back(self) -> list[Entry]:
         """Every entry, no longer held here; their room stays held in the buffer."""
-        entries = self._planner.give_back() + self._buffer.take(len(self._buffer))
-        for group in self._as_they_are:
-            entries += group
-        self._as_they_are.clear()
-        return entries + self._retries.give_back()
+        return self._planner.give_back() + self._buffer.take(len(self._buffer)) + self._retries.give_back()
 
-    def _collect_due(self, now: float) -> None:
-        while waiting := self._retries.pop_due(now):
+    def _collect_due(self, now: float) -> Sequence[Entry] | None:
+        """Let what is due wait for company again; up to entries that leave now, as they are."""
+        for_any_company: list[Entry] = []
+        together: Sequence[Entry] | None = None
+        while together is None and (waiting := self._retries.pop_due(now)):
             if waiting.company is Company.ANY:
-                self._buffer.restore(waiting.entries)
+                for_any_company += waiting.entries
             else:
-                self._as_they_are.append(waiting.entries)
+                together = waiting.entries
+        self._buffer.restore(for_any_company)
+        return together

@@ -5,7 +5,8 @@ count together. One number bounds memory, and it is the number that refuses.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 from msgspec import Struct
 
@@ -72,14 +73,15 @@ class Buffer:
         """Take all of `entries` or none; False is backpressure."""
         if not self.has_room(len(entries), json_bytes(entries)):
             return False
-        self.readmit(entries)
+        self.hold(entries)
+        self._waiting.extend(entries)
+        self._waiting_size += sum_of_sizes(entries)
         return True
 
     def readmit(self, entries: Sequence[Entry]) -> None:
         """Take entries that were accepted by an earlier life of the process: never refused."""
         self.hold(entries)
-        self._waiting.extend(entries)
-        self._waiting_size += sum_of_sizes(entries)
+        self.restore(entries)
 
     def hold(self, entries: Sequence[Entry]) -> None:
         """Count entries that never wait here: known to be undeliverable, not yet in the dead letters."""
@@ -99,8 +101,17 @@ class Buffer:
         return taken
 
     def restore(self, entries: Sequence[Entry]) -> None:
-        """Put entries that were taken back to the front, in their order; never refused."""
-        self._waiting.extendleft(reversed(entries))
+        """Put entries that were taken back in front of all that arrived after them; never refused.
+
+        The order of arrival is what deadlines rest on: the first entry is always the oldest.
+        """
+        if not entries:
+            return
+        waiting, newest = self._waiting, max([entry.arrived_at for entry in entries])
+        older: list[Entry] = []  # few: what is taken comes from the front
+        while waiting and waiting[0].arrived_at < newest:
+            older.append(waiting.popleft())
+        waiting.extendleft(reversed(in_order_of_arrival([*entries, *older])))
         self._waiting_size += sum_of_sizes(entries)
 
     def release(self, entries: Sequence[Entry]) -> None:
@@ -133,3 +144,8 @@ def sum_of_sizes(entries: Sequence[Entry]) -> int:
     if len(entries) == 1:
         return entries[0].size
     return sum([entry.size for entry in entries])
+
+
+def in_order_of_arrival(entries: Iterable[Entry]) -> list[Entry]:
+    """`entries`, oldest first; those of the same moment keep their order."""
+    return sorted(entries, key=attrgetter("arrived_at"))

@@ -75,6 +75,8 @@ class DeadLetterFiles:
         self._max_bytes = max_bytes
         self._file_bytes = max(1, max_bytes // FILES)
         self._current: Path | None = None
+        self._dropped = 0
+        """Letters dropped and not yet told."""
         self._lock = asyncio.Lock()
 
     async def write(self, letters: Sequence[DeadLetter]) -> int:
@@ -84,11 +86,13 @@ class DeadLetterFiles:
             return await asyncio.to_thread(self._append, text)
 
     def _append(self, text: bytes) -> int:
-        self._directory.mkdir(parents=True, exist_ok=True)
+        disk.make_directory(self._directory)
         path = self._file_for(len(text))
+        self._make_room(len(text), path)
         disk.append(path, text)
         self._current = path
-        return self._make_room(path)
+        dropped, self._dropped = self._dropped, 0
+        return dropped
 
     def _file_for(self, size: int) -> Path:
         if self._current is not None and self._current.exists():
@@ -98,18 +102,19 @@ class DeadLetterFiles:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         return self._directory / f"{stamp}.jsonl"
 
-    def _make_room(self, newest: Path) -> int:
-        dropped = 0
+    def _make_room(self, size: int, current: Path) -> None:
+        """Remove the oldest files until `size` more bytes keep within the bound."""
         files = sorted(self._directory.glob("*.jsonl"))
-        excess = sum(file.stat().st_size for file in files) - self._max_bytes
+        excess = sum(file.stat().st_size for file in files) + size - self._max_bytes
         for file in files:
-            if excess <= 0 or file == newest:
+            if excess <= 0:
                 break
+            if file == current:
+                continue
             content = file.read_bytes()
             file.unlink()
             excess -= len(content)
-            dropped += content.count(b"\n")
-        return dropped
+            self._dropped += content.count(b"\n")
 
 
 def one_line(text: bytes) -> bytes:

@@ -50,13 +50,37 @@ async def attempt(sender: Sender, batch: Batch, *, timeout_seconds: float) -> At
         return _failed(UnavailableError("timeout", f"no answer within {timeout_seconds:g} s"), count)
     except SendError as error:
         return _failed(error, count)
-    except Exception as error:
-        log.exception("a sender failed unexpectedly")
-        return _failed(UnavailableError("sender_error", type(error).__name__), count)
+    except asyncio.CancelledError as error:
+        if _is_cancelled_by_us():
+            raise
+        return _failed(_unexpected(error), count)
+    except Exception as error:  # noqa: BLE001 - a sender may be anybody's; the pipeline goes on
+        return _failed(_unexpected(error), count)
+    return _judged(outcomes, count)
+
+
+def _is_cancelled_by_us() -> bool:
+    """Whether somebody wants the task to end; else a sender let a cancellation of its own escape."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
+def _unexpected(error: BaseException) -> UnavailableError:
+    log.error("a sender failed unexpectedly", exc_info=error)
+    return UnavailableError("sender_error", type(error).__name__)
+
+
+def _judged(outcomes: Sequence[Outcome], count: int) -> Attempt:
+    """The attempt that was answered so; an answer that cannot be understood tells nothing."""
+    if not isinstance(outcomes, Sequence):
+        return _failed(UnavailableError("unreadable_answer", "no sequence of outcomes"), count)
     if len(outcomes) != count:
         return _failed(UnavailableError("wrong_count", f"{len(outcomes)} results for {count} entries"), count)
-    whole = all(isinstance(outcome, Delivered) for outcome in outcomes)
-    return Attempt(outcomes, BusOutcome.DELIVERED if whole else BusOutcome.PARTIAL)
+    if all(isinstance(outcome, Delivered) for outcome in outcomes):
+        return Attempt(outcomes, BusOutcome.DELIVERED)
+    if not all(isinstance(outcome, Outcome) for outcome in outcomes):
+        return _failed(UnavailableError("unreadable_answer", "a result that is no outcome"), count)
+    return Attempt(outcomes, BusOutcome.PARTIAL)
 
 
 def _failed(error: SendError, count: int) -> Attempt:

@@ -7,33 +7,42 @@ settles. Slots come first and batches second: while all are busy entries gather,
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from enum import Enum
 from math import inf
-from operator import attrgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.entry import Batch, Entry, Receipt
-from gateway.errors import BlockedError, Fault, InvalidEventError, ThrottledError, UnavailableError
+from gateway.errors import BlockedError, Fault, InvalidEventError, RefusedError, SendError, ThrottledError
 from gateway.event import Event
 from gateway.pipeline.account import Account
 from gateway.pipeline.backlog import Backlog, Departure
-from gateway.pipeline.buffer import Buffer
-from gateway.pipeline.dead_letter import DeadLetters, dead_letter
+from gateway.pipeline.buffer import Buffer, in_order_of_arrival
+from gateway.pipeline.burial import Burial
+from gateway.pipeline.dead_letter import DeadLetters
 from gateway.pipeline.delivery import Attempt, attempt
 from gateway.pipeline.flush import FlushTiming
 from gateway.pipeline.forecast import seconds_to_full, seconds_until_room
 from gateway.pipeline.pressure import PROBE_SECONDS, Pressure
 from gateway.pipeline.retry import Company, GiveUpReason, RetryPolicy
-from gateway.pipeline.settlement import Again, GivenUp, Settlement, halves, settle
+from gateway.pipeline.settlement import Again, GivenUp, halves, settle
 from gateway.pipeline.spill import RestoredEvent
 from gateway.sender import Hold, Outcome, Retry, RetryReason, Sender
 from gateway.snapshots import DestinationStatistics, count
 
 log = logging.getLogger(__name__)
 
-BURIAL_GRACE_SECONDS = 5.0
+STOP_GRACE_SECONDS = 5.0
 """How long the end waits for dead letters that are being written: a thread cannot be cancelled."""
+
+
+class Phase(Enum):
+    """Where a destination is in its life; the steps go down this list."""
+
+    WORKING = "working"
+    DRAINING = "draining"
+    STOPPED = "stopped"
 
 
 class DestinationSettings(Struct, frozen=True, kw_only=True):
@@ -76,7 +85,6 @@ class Destination:
         self.name = name
         self.sender = sender
         self._settings = settings
-        self._dead_letters = dead_letters
         self._clocks = clocks
         self._buffer = Buffer(max_events=settings.max_events, max_bytes=settings.max_bytes)
         timing = FlushTiming(
@@ -90,14 +98,15 @@ class Destination:
             max_in_flight=settings.max_in_flight, max_requests_per_second=settings.max_requests_per_second
         )
         self._account = Account(name, sender.limits)
-        self._tasks: dict[asyncio.Task[None], Sequence[Entry]] = {}
-        """Each with the entries that are in flight with it: to the bus, then to the dead letters."""
-        self._sending: set[asyncio.Task[None]] = set()
+        self._burial = Burial(name, dead_letters, self._account, wall=clocks.wall, release=self._release)
+        self._phase = Phase.WORKING
+        self._sending: dict[asyncio.Task[None], Sequence[Entry]] = {}
+        """Requests in flight, each with its entries."""
+        self._burying: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._waits_for_events = False
         self._emptied = asyncio.Event()
         self._emptied.set()
-        self._bury_again_at = -inf
         self._failure: BaseException | None = None
 
     # Acceptance: synchronous, called inside the producer's request.
@@ -138,6 +147,7 @@ class Destination:
     def restore(self, restored: Sequence[RestoredEvent]) -> None:
         """Take back what an earlier life of the process accepted: never refused for want of room."""
         now, wall = self._clocks.monotonic(), self._clocks.wall()
+        admitted: list[Entry] = []
         for each in restored:
             arrived_at = now - max(0.0, wall - each.event.received_at)
             entry = Entry(each.event, 0, arrived_at, each.attempts, each.receipt)
@@ -145,9 +155,10 @@ class Destination:
                 entry.size = self.sender.admit(each.event)
             except InvalidEventError as error:
                 self._buffer.hold([entry])
-                self._withdraw([GivenUp(entry, GiveUpReason.UNDELIVERABLE, "undeliverable", error.detail)])
+                self._bury([GivenUp(entry, GiveUpReason.UNDELIVERABLE, "undeliverable", error.detail)])
             else:
-                self._buffer.readmit([entry])
+                admitted.append(entry)
+        self._buffer.readmit(admitted)
         self._account.counters.accepted += len(restored)
         self._account.counters.restored += len(restored)
         self._arrived(len(restored))
@@ -155,9 +166,9 @@ class Destination:
     # The loop.
 
     async def run(self) -> None:
-        """Send what is held, until cancelled. Raises only what is a bug of ours."""
+        """Send what is held, until `stop` or cancelled. Raises only what is a bug of ours."""
         loop = asyncio.get_running_loop()
-        while True:
+        while self._phase is not Phase.STOPPED:
             wake_at = self._advance()
             if self._failure is not None:
                 raise self._failure
@@ -183,140 +194,110 @@ class Destination:
             self._launch(departure, now)
         self._waits_for_events = allowed <= now
         due = self._backlog.next_due(now, in_flight=len(self._sending)) if allowed <= now else allowed
-        return min(due, max(self._backlog.next_expiry(), self._bury_again_at))
+        return min(due, self._backlog.next_expiry())
 
     def _launch(self, departure: Departure, now: float) -> None:
         batch = departure.batch
         if departure.reason is not None:
-            self._account.flushed(batch, departure.reason, now)
+            self._account.flushed(batch, departure.reason, now, is_probe=self._pressure.is_probing)
         self._pressure.sent(now)
-        self._sending.add(self._start(self._deliver(batch), batch.entries))
+        self._sending[self._start(self._deliver(batch))] = batch.entries
 
     async def _deliver(self, batch: Batch) -> None:
         started = self._clocks.monotonic()
-        try:
-            result = await attempt(self.sender, batch, timeout_seconds=self._settings.request_timeout_seconds)
-        finally:
-            self._sending.discard(asyncio.current_task())
-        now = self._clocks.monotonic()
-        self._account.answered(result, now - started, self._clocks.wall())
-        given_up = self._settle(batch, result, now)
+        result = await attempt(self.sender, batch, timeout_seconds=self._settings.request_timeout_seconds)
+        self._account.answered(result, self._clocks.monotonic() - started, self._clocks.wall())
+        self._settle(batch, result)
         self._wake.set()
-        if given_up:
-            await self._bury(given_up)
+
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            self._failure = failure  # a bug of ours: the loop raises it, the entries stay where they are
+            self._wake.set()
+
+    def _arrived(self, events: int) -> None:
+        """Wake the loop if it has something new to think about."""
+        self._emptied.clear()
+        if len(self._buffer) == events:  # the first to wait: a deadline, and an age to look after
+            self._wake.set()
+        elif self._waits_for_events and self._backlog.is_full:
+            self._waits_for_events = False
+            self._wake.set()
 
     # Settlement.
 
-    def _settle(self, batch: Batch, result: Attempt, now: float) -> list[GivenUp]:
-        """Act on every outcome but the dead letters, which are given back; they stay in flight."""
+    def _settle(self, batch: Batch, result: Attempt) -> None:
+        """Act on every outcome; then nothing of `batch` is in flight any more."""
+        now = self._clocks.monotonic()
         self._adjust(result, now)
         if result.splits:
-            self._carry([])
-            count(self._account.counters.retried, RetryReason.SPLIT, len(batch.entries))
-            for half in halves(batch.entries):
-                self._backlog.send_again(Again(list(half), now, Company.SAME))
-            return []
+            self._split(batch, now)
+            return
         settlement = settle(
             batch.entries, result.outcomes, self._settings.retry, now=now, jitter=self._clocks.jitter()
         )
+        self._no_longer_sending()
         self._account.settled_batch(settlement, now)
-        self._carry([each.entry for each in settlement.given_up])
-        self._act(settlement)
-        return settlement.given_up
-
-    def _act(self, settlement: Settlement) -> None:
-        delivered = [entry for entry, _ in settlement.delivered]
-        self._release(delivered)
+        for again in settlement.again:
+            self._backlog.send_again(again)
+        if settlement.again and self._phase is Phase.DRAINING:
+            self._backlog.hasten(now + PROBE_SECONDS)  # no backoff may outlast the deadline
+        self._backlog.put_back(settlement.held)
+        self._bury(settlement.given_up)
+        self._release([entry for entry, _ in settlement.delivered])
         for entry, event_id in settlement.delivered:
             if entry.receipt is not None:
                 entry.receipt.delivered(entry, event_id)
-        for again in settlement.again:
-            self._backlog.send_again(again)
-        self._backlog.put_back(settlement.held)
+
+    def _split(self, batch: Batch, now: float) -> None:
+        """Send a refused batch again in halves, to find the culprit."""
+        self._no_longer_sending()
+        count(self._account.counters.retried, RetryReason.SPLIT, len(batch.entries))
+        for half in halves(batch.entries):
+            self._backlog.send_again(Again(list(half), now, Company.SAME))
+
+    def _no_longer_sending(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "called by the task of a batch"
+        del self._sending[task]
 
     def _adjust(self, result: Attempt, now: float) -> None:
-        """Tell the pressure how the bus answered."""
-        pressure, before = self._pressure, self._pressure.health
+        """Tell the pressure how the bus answered; whatever waited for its return goes at once."""
+        pressure, before, was_probing = self._pressure, self._pressure.health, self._pressure.is_probing
         match result.error:
             case ThrottledError() as error:
                 hint = error.retry_after_seconds
                 pressure.throttled(now, retry_after_seconds=hint, jitter=self._clocks.jitter())
             case BlockedError():
                 pressure.blocked(now)
-            case UnavailableError():
+            case SendError() as error if not isinstance(error, RefusedError):
                 pressure.unavailable(now)
             case _ if any(isinstance(outcome, Hold) for outcome in result.outcomes):
                 pressure.blocked(now)
             case _ if any(_is_throttled(outcome) for outcome in result.outcomes):
                 pressure.throttled(now, retry_after_seconds=None, jitter=self._clocks.jitter())
-            case _ if pressure.answered():
-                self._backlog.hasten(now)
+            case _:
+                pressure.answered(now)
+        if was_probing and not pressure.is_probing:
+            self._backlog.hasten(now)
         self._account.health_changed(before, pressure.health)
 
-    async def _bury(self, given_up: Sequence[GivenUp]) -> None:
-        """Write dead letters and settle their entries; entries that cannot be written stay held."""
-        entries = [each.entry for each in given_up]
-        wall = self._clocks.wall()
-        letters = [dead_letter(each, destination=self.name, wall_now=wall) for each in given_up]
-        try:
-            dropped = await self._dead_letters.write(letters)
-        except OSError as error:
-            self._keep_unburied(entries, error)
-            return
-        self._carry([])
-        self._account.buried(given_up, dropped)
-        self._release(entries)
-        for each in given_up:
-            if each.entry.receipt is not None:
-                each.entry.receipt.given_up(each.entry, each.code, each.message)
-
-    def _keep_unburied(self, entries: list[Entry], error: OSError) -> None:
-        log.error("dead letters cannot be written; their events stay held", extra={
-            "destination": self.name, "events": len(entries), "error": error.strerror})  # fmt: skip
-        now = self._clocks.monotonic()
-        self._bury_again_at = now + PROBE_SECONDS
-        self._carry([])
-        count(self._account.counters.retried, RetryReason.DEAD_LETTER_FAILED, len(entries))
-        due = now + self._settings.retry.backoff_max_seconds
-        self._backlog.send_again(Again(entries, due, Company.ANY))
-
     def _expire(self, now: float) -> None:
-        if self._bury_again_at > now:
+        self._bury(
+            [GivenUp(entry, GiveUpReason.EXPIRED, "expired") for entry in self._backlog.remove_expired(now)]
+        )
+
+    def _bury(self, given_up: Sequence[GivenUp]) -> None:
+        if not given_up:
             return
-        if expired := self._backlog.remove_expired(now):
-            self._withdraw([GivenUp(entry, GiveUpReason.EXPIRED, "expired") for entry in expired])
-
-    def _withdraw(self, given_up: Sequence[GivenUp]) -> None:
-        """Bury entries that were not in flight."""
-        self._start(self._bury(given_up), [each.entry for each in given_up])
-
-    # Bookkeeping of what is in flight and what is held.
-
-    def _start(self, work: Coroutine[None, None, None], entries: Sequence[Entry]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks[task] = entries
-        task.add_done_callback(self._finished)
-        return task
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (failure := task.exception()) is not None:
-            self._failure = failure  # a bug of ours: the loop raises it, the entries stay in flight
-            self._wake.set()
-        elif not task.cancelled():
-            self._tasks.pop(task, None)
-
-    def _carry(self, entries: Sequence[Entry]) -> None:
-        """From here on this task has only these in flight."""
-        task = asyncio.current_task()
-        assert task is not None, "called by a task of ours"
-        self._tasks[task] = entries
-
-    def _arrived(self, events: int) -> None:
-        """Wake the loop if it waits for events and has something new to think about."""
-        self._emptied.clear()
-        if self._waits_for_events and (len(self._buffer) == events or self._backlog.is_full):
-            self._waits_for_events = False
-            self._wake.set()
+        self._burial.add(given_up)
+        if self._burying is None or self._burying.done():
+            self._burying = self._start(self._burial.write_all())
 
     def _release(self, entries: Sequence[Entry]) -> None:
         self._buffer.release(entries)
@@ -327,6 +308,8 @@ class Destination:
 
     async def drain(self, deadline: float) -> None:
         """Send everything at once; returns when nothing is held, or at that monotonic time."""
+        if self._phase is Phase.WORKING:
+            self._phase = Phase.DRAINING
         self._backlog.drain(self._clocks.monotonic())
         self._wake.set()
         try:
@@ -338,17 +321,20 @@ class Destination:
 
     async def stop(self) -> list[Entry]:
         """Cancel what is in flight; every entry that is not settled, oldest first. They stay held."""
+        self._phase = Phase.STOPPED
+        self._wake.set()
+        self._burial.close()
         for task in self._sending:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=BURIAL_GRACE_SECONDS)
-        entries = self._backlog.give_back()
-        for in_flight in self._tasks.values():
+        tasks = [*self._sending, *filter(None, [self._burying])]
+        if tasks:
+            await asyncio.wait(tasks, timeout=STOP_GRACE_SECONDS)
+        entries = self._backlog.give_back() + self._burial.give_back()
+        for in_flight in self._sending.values():
             entries += in_flight
-        self._tasks.clear()
-        entries.sort(key=attrgetter("arrived_at"))
+        self._sending.clear()
         self._backlog.put_back(entries)
-        return entries
+        return in_order_of_arrival(entries)
 
     async def aclose(self) -> None:
         """Give the sender's connections back."""
@@ -357,8 +343,9 @@ class Destination:
     def statistics(self) -> DestinationStatistics:
         """A snapshot for metrics and `/status`, taken in one step: its sums hold."""
         now, buffer, account = self._clocks.monotonic(), self._buffer.statistics(), self._account
-        in_flight = [entry for entries in self._tasks.values() for entry in entries]
-        oldest = min([self._backlog.oldest_arrival(), *[entry.arrived_at for entry in in_flight]])
+        in_flight = [*self._burial.writing, *[entry for batch in self._sending.values() for entry in batch]]
+        unburied = self._burial.waiting
+        oldest = min([self._backlog.oldest_arrival(), *[e.arrived_at for e in (*in_flight, *unburied)]])
         counters = account.counters
         accepted_per_second = account.accepted_rate.per_second(counters.accepted, now)
         released_per_second = account.released_rate.per_second(account.settled, now)
@@ -367,7 +354,7 @@ class Destination:
             counters=counters,
             buffered=self._backlog.buffered,
             in_flight=len(in_flight),
-            retrying=self._backlog.retrying,
+            retrying=self._backlog.retrying + len(unburied),
             buffer_bytes=buffer.held_bytes,
             buffer_max_bytes=buffer.max_bytes,
             buffer_max_events=buffer.max_events,

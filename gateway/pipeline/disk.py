@@ -17,25 +17,36 @@ def append(path: Path, data: bytes) -> None:
             raise
     finally:
         os.close(descriptor)
+    if not end:
+        _sync_directory(path.parent)  # the file may be new: its name must last as well
 
 
 def replace(path: Path, data: bytes) -> None:
     """Make `path` hold `data`, in one step; raises OSError, and then `path` is as it was."""
     draft = path.with_name(f".{path.name}.draft")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        _write_all(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    draft.rename(path)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            _write_all(descriptor, data)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        draft.rename(path)
+    except OSError:
+        draft.unlink(missing_ok=True)  # a disk that is full needs the room
+        raise
     _sync_directory(path.parent)
+
+
+def make_directory(directory: Path) -> None:
+    """Make the directory, for us alone to read, and those above it if needed. Raises OSError."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def obstacle(directory: Path) -> str | None:
     """Make the directory if needed, and say what stands in the way of writing to it, or None."""
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(directory)
         probe = directory / f".probe-{os.getpid()}"
         probe.touch()
         probe.unlink()

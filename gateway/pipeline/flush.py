@@ -9,6 +9,9 @@ from math import inf
 
 from gateway.pipeline.buffer import Buffer
 
+NEARLY_FULL = 0.95
+"""Share of the bytes from which a batch counts as full."""
+
 
 class FlushReason(StrEnum):
     """What made a batch leave: label values of `gateway_batches_total`."""
@@ -22,7 +25,7 @@ class FlushReason(StrEnum):
 class FlushTiming:
     """Says when a buffer is due.
 
-    The buffer counts as full when it holds what one batch can take; after a look that found no full
+    The buffer counts as full when it holds what makes one batch full; after a look that found no full
     batch in it, when it has grown by what the fullest open batch still lacks (`expect_full_at`).
     """
 
@@ -32,24 +35,24 @@ class FlushTiming:
         self.interval_seconds = interval_seconds
         self.sends_when_idle = sends_when_idle
         self._max_entries = max_entries
-        self._max_bytes = max_bytes
-        self._full_entries: float = max_entries
-        self._full_size: float = max_bytes
+        self._nearly_full_bytes = NEARLY_FULL * max_bytes
+        self._full_entries = max_entries
+        self._full_size = self._nearly_full_bytes
         self._draining = False
 
     def drain(self) -> None:
         """From now on everything is due at once."""
         self._draining = True
 
-    def expect_full_at(self, *, entries: float, size: float) -> None:
+    def expect_full_at(self, *, entries: int, size: float) -> None:
         """The buffer was looked through: it can hold a full batch again from these amounts on."""
         self._full_entries = entries
         self._full_size = size
 
     def expect_nothing(self) -> None:
-        """The buffer was emptied: it is full again when it holds one batch."""
+        """Nothing is known of the buffer: it is full when it holds what fills one batch."""
         self._full_entries = self._max_entries
-        self._full_size = self._max_bytes
+        self._full_size = self._nearly_full_bytes
 
     def is_full(self, buffer: Buffer) -> bool:
         """Whether the buffer may hold a full batch."""

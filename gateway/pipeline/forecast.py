@@ -2,7 +2,7 @@
 
 from math import ceil, inf
 
-from gateway.pipeline.buffer import BufferStatistics
+from gateway.pipeline.buffer import EVENT_OVERHEAD_BYTES, BufferStatistics
 
 RETRY_AFTER_MAX_SECONDS = 60
 RETRY_AFTER_UNKNOWN_SECONDS = 5
@@ -17,7 +17,7 @@ def seconds_until_room(
         return RETRY_AFTER_UNKNOWN_SECONDS
     bytes_each = buffer.held_bytes / buffer.held_events
     lacking_events = buffer.held_events + events - buffer.max_events
-    lacking_bytes = buffer.held_bytes + event_bytes - buffer.max_bytes
+    lacking_bytes = buffer.held_bytes + event_bytes + events * EVENT_OVERHEAD_BYTES - buffer.max_bytes
     lacking = max(lacking_events, lacking_bytes / bytes_each, 1)
     return max(1, min(RETRY_AFTER_MAX_SECONDS, ceil(lacking / released_per_second)))
 

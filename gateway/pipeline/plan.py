@@ -5,22 +5,26 @@ kept until sent, and the rest goes back: packing the whole backlog at every flus
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
-from operator import attrgetter
+from collections.abc import Sequence
 
 from msgspec import Struct
 
 from gateway.entry import Batch, Entry
 from gateway.pipeline.buffer import Buffer
-from gateway.pipeline.flush import FlushReason, FlushTiming
+from gateway.pipeline.flush import NEARLY_FULL, FlushReason, FlushTiming
 from gateway.pipeline.pack import next_fit, pack
 from gateway.sender import Limits
 
 WINDOW_ENTRIES = 512
-"""Oldest entries that one packing looks at: above some hundreds the batches get no better."""
+"""Oldest entries that one packing looks at: above some hundreds the batches get no better. More only
+where a single batch takes more."""
 
-NEARLY_FULL = 0.95
-"""Share of the bytes from which a batch counts as full."""
+LEAVING_SHARE = 1 / 2
+"""Share of a window that leaves, however full, while more wait behind it: so an entry is packed twice on
+average at most, and a window without a full batch stops nothing."""
+
+GROWTH_SHARE = 1 / 32
+"""Share by which leftovers must have grown to be packed again: at every arrival it would be quadratic."""
 
 
 class PlannedBatch(Struct, frozen=True):
@@ -37,6 +41,7 @@ class Planner:
         self._buffer = buffer
         self._timing = timing
         self._limits = limits
+        self._window_entries = max(WINDOW_ENTRIES, limits.max_entries)
         self._planned: deque[PlannedBatch] = deque()
         self.waiting_events = 0
         """Entries planned and not yet sent."""
@@ -73,75 +78,85 @@ class Planner:
 
     def _plan(self, reason: FlushReason, now: float) -> None:
         """Pack the window; plan what may leave, put back what may not."""
-        window = self._buffer.take(WINDOW_ENTRIES)
+        window = self._buffer.take(self._window_entries)
         limits = self._limits
         sizes = [entry.size for entry in window]
-        bins = pack(sizes, max_entries=limits.max_entries, max_bytes=limits.max_bytes)
-        batches = [Batch.of([window[index] for index in indexes]) for indexes in bins]
         usual = sorted(sizes)[len(sizes) // 10]
-        leaving = [
-            PlannedBatch(batch, why)
-            for batch in batches
-            if (why := self._why_leave(batch, reason, now, usual_size=usual)) is not None
+        cuts = [
+            _Cut(indexes, Batch.of([window[index] for index in indexes]))
+            for indexes in pack(sizes, max_entries=limits.max_entries, max_bytes=limits.max_bytes)
         ]
-        if not leaving and (reason is FlushReason.IDLE or len(window) == WINDOW_ENTRIES):
-            # Nothing to wait for; or a whole window without one full batch, and more behind it.
-            leaving = [PlannedBatch(batches[0], reason)]
-        self._planned.extend(leaving)
-        self.waiting_events += sum([len(planned.batch.entries) for planned in leaving])
-        self._count_saved(leaving)
-        self._put_back(batches, leaving)
+        for cut in cuts:
+            cut.why_leave = self._why_leave(cut.batch, reason, now, usual_size=usual)
+        self._let_leave(cuts, reason, at_least=self._least_leaving(len(window), reason))
+        self._leave([cut for cut in cuts if cut.why_leave is not None], window)
+        self._stay([cut for cut in cuts if cut.why_leave is None], window)
 
     def _why_leave(
         self, batch: Batch, reason: FlushReason, now: float, *, usual_size: int
     ) -> FlushReason | None:
+        """What makes `batch` leave, or None; `usual_size` is the lowest tenth of the sizes that wait."""
+        limits = self._limits
+        is_full = len(batch.entries) >= limits.max_entries or batch.size >= NEARLY_FULL * limits.max_bytes
         if reason is FlushReason.DRAIN:
-            return reason
-        if self._is_full(batch, usual_size=usual_size):
+            return reason if is_full or not len(self._buffer) else None
+        if is_full:
             return FlushReason.FULL
         if self._timing.is_past(batch.entries[0].arrived_at, now):
             return FlushReason.INTERVAL
-        return None
+        return FlushReason.FULL if batch.size + usual_size > limits.max_bytes else None
 
-    def _is_full(self, batch: Batch, *, usual_size: int) -> bool:
-        """No entry fits any more, or none as the small ones among those waiting (their lowest tenth)."""
-        limits = self._limits
-        return (
-            len(batch.entries) >= limits.max_entries
-            or batch.size >= NEARLY_FULL * limits.max_bytes
-            or batch.size + usual_size > limits.max_bytes
-        )
+    def _least_leaving(self, window_entries: int, reason: FlushReason) -> int:
+        """How many entries of the window leave, full or not."""
+        if len(self._buffer):
+            return int(window_entries * LEAVING_SHARE)
+        return 1 if reason is FlushReason.IDLE else 0
 
-    def _count_saved(self, leaving: Sequence[PlannedBatch]) -> None:
-        entries = in_order_of_arrival(planned.batch for planned in leaving)
+    def _let_leave(self, cuts: Sequence["_Cut"], reason: FlushReason, *, at_least: int) -> None:
+        """Let the oldest batches leave as well, until so many entries do."""
+        lacking = at_least - sum([len(cut.indexes) for cut in cuts if cut.why_leave is not None])
+        for cut in cuts:
+            if lacking <= 0:
+                return
+            if cut.why_leave is None:
+                cut.why_leave = reason
+                lacking -= len(cut.indexes)
+
+    def _leave(self, cuts: Sequence["_Cut"], window: Sequence[Entry]) -> None:
+        """Plan the batches, and count what arrival's own order would have cost."""
+        self._planned.extend([PlannedBatch(cut.batch, cut.why_leave) for cut in cuts if cut.why_leave])
+        entries = _in_order(cuts, window)
+        self.waiting_events += len(entries)
         in_order = next_fit(
             [entry.size for entry in entries],
             max_entries=self._limits.max_entries,
             max_bytes=self._limits.max_bytes,
         )
-        self.requests_saved += max(0, len(in_order) - len(leaving))
+        self.requests_saved += max(0, len(in_order) - len(cuts))
 
-    def _put_back(self, batches: Sequence[Batch], leaving: Sequence[PlannedBatch]) -> None:
-        """Restore what stays, and tell the timing how much more makes the fullest of it full."""
-        gone = {id(planned.batch) for planned in leaving}
-        staying = [batch for batch in batches if id(batch) not in gone]
-        if not staying:
+    def _stay(self, cuts: Sequence["_Cut"], window: Sequence[Entry]) -> None:
+        """Put the entries back, and tell the timing how much more makes the fullest batch of them full."""
+        buffer, limits = self._buffer, self._limits
+        is_all = not len(buffer)
+        buffer.restore(_in_order(cuts, window))
+        if not (cuts and is_all):
             self._timing.expect_nothing()
             return
-        behind = len(self._buffer) > 0
-        self._buffer.restore(in_order_of_arrival(staying))
-        if behind:
-            self._timing.expect_nothing()
-            return
-        limits = self._limits
+        entries = min([limits.max_entries - len(cut.indexes) for cut in cuts])
+        size = min([NEARLY_FULL * limits.max_bytes - cut.batch.size for cut in cuts])
         self._timing.expect_full_at(
-            entries=len(self._buffer) + min(limits.max_entries - len(b.entries) for b in staying),
-            size=self._buffer.size + min(NEARLY_FULL * limits.max_bytes - b.size for b in staying),
+            entries=len(buffer) + max(entries, int(len(buffer) * GROWTH_SHARE)),
+            size=buffer.size + max(size, buffer.size * GROWTH_SHARE),
         )
 
 
-def in_order_of_arrival(batches: Iterable[Batch]) -> list[Entry]:
-    """The entries of `batches`, oldest first."""
-    entries = [entry for batch in batches for entry in batch.entries]
-    entries.sort(key=attrgetter("arrived_at"))
-    return entries
+class _Cut(Struct):
+    """A batch cut out of a window, at these places of it, and what makes it leave."""
+
+    indexes: Sequence[int]
+    batch: Batch
+    why_leave: FlushReason | None = None
+
+
+def _in_order(cuts: Sequence[_Cut], window: Sequence[Entry]) -> list[Entry]:
+    return [window[index] for index in sorted([index for cut in cuts for index in cut.indexes])]

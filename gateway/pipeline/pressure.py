@@ -3,6 +3,8 @@
 from enum import StrEnum
 from math import inf
 
+from gateway.pipeline.pace import Pace
+
 PROBE_SECONDS = 1.0
 """How often a bus that is down, or a fault that an operator must mend, is tried again."""
 
@@ -11,10 +13,11 @@ FAILURES_UNTIL_DOWN = 3
 
 PAUSE_INITIAL_SECONDS = 0.1
 PAUSE_MAX_SECONDS = 5.0
-"""The wait after throttling without a hint: doubled at each further pause, up to this."""
+"""The wait after throttling without a hint: doubled at each further pause, up to this. The least is also
+the least that a hint may ask for."""
 
-RATE_BURST_SECONDS = 0.1
-"""A rate limit may be used up this far ahead: timers are no finer than milliseconds."""
+CALM_SECONDS = 10.0
+"""So long after the last throttling the bus counts as up again: what comes and goes is one trouble."""
 
 
 class Health(StrEnum):
@@ -29,17 +32,18 @@ class Health(StrEnum):
 class Pressure:
     """Bounds the requests in flight and their rate. Time comes in as a number, jitter in [0, 1).
 
-    Throttling pauses the destination, halves its level and lets it rise by one with every level's
-    worth of answers. While the bus is down or blocked one request at a time goes, once a second.
+    Throttling pauses the destination, halves its level and slows its pace; both rise again with the
+    answers, the level by one with every level's worth of them. While the bus is down or blocked one
+    request at a time goes, once a second.
     """
 
     def __init__(self, *, max_in_flight: int, max_requests_per_second: float = 0) -> None:
         self._max_in_flight = max_in_flight
-        self._spacing = 1 / max_requests_per_second if max_requests_per_second else 0.0
         self._level = float(max_in_flight)
-        self._rate_free_at = -inf
+        self._pace = Pace(max_requests_per_second)
         self._paused_until = -inf
         self._pause_seconds = PAUSE_INITIAL_SECONDS
+        self._throttled_at = -inf
         self._failures = 0
         self.health = Health.UP
 
@@ -57,35 +61,38 @@ class Pressure:
         """The monotonic time from which on a request may go; infinity: not before an answer comes."""
         if in_flight >= self.limit:
             return inf
-        return max(self._paused_until, self._rate_free_at)
+        return max(self._paused_until, self._pace.free_at)
 
     def sent(self, now: float) -> None:
         """A request goes out."""
-        if self._spacing:
-            earliest = now - RATE_BURST_SECONDS
-            self._rate_free_at = max(self._rate_free_at, earliest) + self._spacing
+        self._pace.sent(now)
 
-    def answered(self) -> bool:
-        """The bus took a request. True: it was down or blocked until now."""
-        was_probing = self.is_probing
+    def answered(self, now: float) -> None:
+        """The bus took a request."""
         self._failures = 0
+        if now < self._paused_until and not self.is_probing:
+            return  # sent before the bus complained: tells nothing new
+        if self.is_probing:
+            self._paused_until = -inf
         self._pause_seconds = PAUSE_INITIAL_SECONDS
         self._level = min(self._max_in_flight, self._level + 1 / self._level)
-        self.health = Health.UP
-        if was_probing:
-            self._paused_until = -inf
-        return was_probing
+        self._pace.answered()
+        if self.health is not Health.THROTTLED or now >= self._throttled_at + CALM_SECONDS:
+            self.health = Health.UP
 
     def throttled(self, now: float, *, retry_after_seconds: float | None, jitter: float) -> None:
         """The bus asks us to slow down, for so long if it said so."""
         self._failures = 0
-        pause = retry_after_seconds
-        if pause is None:
+        if retry_after_seconds is None:
             pause = self._pause_seconds * (0.5 + 0.5 * jitter)
+        else:
+            pause = max(retry_after_seconds, PAUSE_INITIAL_SECONDS)
         if now >= self._paused_until:  # the others in flight tell nothing new
             self._level = max(1.0, self._level / 2)
             self._pause_seconds = min(PAUSE_MAX_SECONDS, self._pause_seconds * 2)
+            self._pace.throttled(now)
         self._paused_until = max(self._paused_until, now + pause)
+        self._throttled_at = now
         self.health = Health.THROTTLED
 
     def unavailable(self, now: float) -> None:
@@ -97,5 +104,6 @@ class Pressure:
 
     def blocked(self, now: float) -> None:
         """An operator must mend something before the bus takes anything."""
+        self._failures = 0
         self.health = Health.BLOCKED
         self._paused_until = max(self._paused_until, now + PROBE_SECONDS)

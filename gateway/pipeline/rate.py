@@ -7,7 +7,11 @@ STEP_SECONDS = 1.0
 
 
 class Rate:
-    """The slope of a counter over about ten seconds, from at most one sample a second."""
+    """The slope of a counter over about ten seconds, from at most one sample a second.
+
+    Sampled whenever the counter may have risen: between two samples that are further apart it stood still
+    until the second.
+    """
 
     def __init__(self) -> None:
         self._samples: deque[tuple[float, float]] = deque()
@@ -22,7 +26,7 @@ class Rate:
             samples.popleft()
 
     def per_second(self, total: float, now: float) -> float:
-        """The counter's mean rise since the oldest sample kept; 0.0 while nothing is known."""
+        """The counter's mean rise over the window; over a second where less is known."""
         self.sample(total, now)
         then, before = self._samples[0]
-        return (total - before) / (now - then) if now > then else 0.0
+        return (total - before) / min(max(now - then, STEP_SECONDS), WINDOW_SECONDS)

@@ -82,7 +82,7 @@ class Company(StrEnum):
 
 
 class Waiting(Struct, frozen=True):
-    """Entries that are to be sent again together."""
+    """Entries that are to be sent again together, oldest first."""
 
     entries: Sequence[Entry]
     company: Company
@@ -118,9 +118,9 @@ class RetryQueue:
         self.waiting_events -= len(waiting.entries)
         return waiting
 
-    def hasten(self, now: float) -> None:
-        """Make all of them due: what they waited for is over."""
-        self._heap = [(min(due, now), order, waiting) for due, order, waiting in self._heap]
+    def hasten(self, latest: float) -> None:
+        """Make all of them due at that time, or before: what they waited for is over."""
+        self._heap = [(min(due, latest), order, waiting) for due, order, waiting in self._heap]
         heapq.heapify(self._heap)
 
     def remove_expired(self, policy: RetryPolicy, now: float) -> list[Entry]:
@@ -128,10 +128,11 @@ class RetryQueue:
         expired: list[Entry] = []
         kept: list[tuple[float, int, Waiting]] = []
         for due, order, waiting in self._heap:
-            fresh = [entry for entry in waiting.entries if not policy.is_expired(entry, now)]
-            if len(fresh) < len(waiting.entries):
-                expired += [entry for entry in waiting.entries if policy.is_expired(entry, now)]
-            if fresh:
+            if not policy.is_expired(waiting.entries[0], now):
+                kept.append((due, order, waiting))
+                continue
+            expired += [entry for entry in waiting.entries if policy.is_expired(entry, now)]
+            if fresh := [entry for entry in waiting.entries if not policy.is_expired(entry, now)]:
                 kept.append((due, order, Waiting(fresh, waiting.company)))
         self._heap = kept
         heapq.heapify(self._heap)

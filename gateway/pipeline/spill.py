@@ -67,8 +67,13 @@ class SpillFile:
 
     def _settle_one(self) -> None:
         self.unsettled -= 1
-        if not self.unsettled:
+        if self.unsettled:
+            return
+        try:
             self._path.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("a spill file cannot be removed; the next start will send its events again", extra={
+                "file": str(self._path), "error": error.strerror})  # fmt: skip
 
 
 class Spill:
@@ -79,12 +84,9 @@ class Spill:
         self._read_event = read_event
 
     def write(self, destination: str, entries: Sequence[Entry]) -> Path:
-        """Keep `entries` for the next start, and tell their receipts. Raises OSError: nothing is kept."""
+        """Keep `entries` for the next start. Raises OSError: nothing is kept."""
         path = self._directory / f"{destination}.{time.time_ns()}.jsonl"
         disk.replace(path, b"".join([one_line(_encoder.encode(_spilled(entry))) for entry in entries]))
-        for entry in entries:
-            if entry.receipt is not None:
-                entry.receipt.spilled(entry)
         return path
 
     def read(self, destination: str) -> list[RestoredEvent]:

@@ -1,0 +1,61 @@
+"""Requests a second: within the configured rate and, after throttling, within one that is learned. Pure."""
+
+from math import inf
+
+BURST_SECONDS = 0.1
+"""A rate may be used up this far ahead: timers are no finer than milliseconds."""
+
+THROTTLED_SHARE = 0.7
+"""Of the rate at which requests went when the bus complained, so much is tried next."""
+
+RISE_SHARE = 0.05
+RISE_LEAST = 1.0
+"""By how much the learned rate rises with every second's worth of answers: the greater of the two."""
+
+LEARNED_LEAST = 1.0
+"""The learned rate falls no further: at one request a second nobody is hammered."""
+
+
+class Pace:
+    """Spaces requests. Time comes in as a number; `max_requests_per_second` 0: none is configured."""
+
+    def __init__(self, max_requests_per_second: float) -> None:
+        self._configured = max_requests_per_second or inf
+        self._learned = inf
+        self._second_began = -inf
+        self._sent_this_second = 0
+        self._sent_last_second = 0
+        self.free_at = -inf
+        """The monotonic time from which on the next request keeps within the rate."""
+
+    @property
+    def limit(self) -> float:
+        """Requests a second that may go; infinity: any number."""
+        return min(self._configured, self._learned)
+
+    def sent(self, now: float) -> None:
+        """A request goes out."""
+        self._turn_second(now)
+        self._sent_this_second += 1
+        if self.limit < inf:
+            self.free_at = max(self.free_at, now - BURST_SECONDS) + 1 / self.limit
+
+    def throttled(self, now: float) -> None:
+        """The bus finds the rate of now too high."""
+        self._turn_second(now)
+        share_of_last = max(0.0, 1 - (now - self._second_began))
+        rate = self._sent_this_second + share_of_last * self._sent_last_second
+        self._learned = max(LEARNED_LEAST, THROTTLED_SHARE * min(self._learned, rate))
+
+    def answered(self) -> None:
+        """The bus took a request: a little more may do."""
+        if self._learned < inf:
+            self._learned += max(RISE_LEAST, RISE_SHARE * self._learned) / self._learned
+
+    def _turn_second(self, now: float) -> None:
+        if now < self._second_began + 1:
+            return
+        directly = now < self._second_began + 2
+        self._sent_last_second = self._sent_this_second if directly else 0
+        self._sent_this_second = 0
+        self._second_began = self._second_began + 1 if directly else now
