@@ -1,0 +1,144 @@
+"""The administration interface over loopback, before a gateway that only answers questions."""
+
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from gateway.admin.server import Admin
+from gateway.config import ListenAddress
+from gateway.metrics import Snapshot
+from gateway.snapshots import ReceiverStatistics
+
+
+class FakeOperations:
+    """A gateway whose state a test sets."""
+
+    def __init__(self) -> None:
+        self.reason: str | None = None
+        self.drains = 0
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(ReceiverStatistics(requests={202: 3}), {})
+
+    def unready_because(self) -> str | None:
+        return self.reason
+
+    def status(self) -> Mapping[str, Any]:
+        return {"state": "running"}
+
+    def request_drain(self) -> None:
+        self.drains += 1
+
+
+class Interface:
+    """The fake gateway, and the interface in front of it."""
+
+    def __init__(self, operations: FakeOperations, client: aiohttp.ClientSession) -> None:
+        self.operations = operations
+        self.client = client
+
+
+@pytest.fixture
+async def interface() -> AsyncIterator[Interface]:
+    """An administration interface on a free port."""
+    operations = FakeOperations()
+    admin = Admin(operations, ListenAddress("127.0.0.1:0"))
+    async with aiohttp.ClientSession(await admin.start()) as client:
+        yield Interface(operations, client)
+    await admin.aclose()
+
+
+async def test_metrics_are_prometheus_text_by_default(interface: Interface) -> None:
+    """What Prometheus and curl ask for."""
+    async with interface.client.get("/metrics") as answer:
+        assert answer.content_type == "text/plain"
+        assert 'gateway_requests_total{code="202"} 3.0' in await answer.text()
+
+
+async def test_metrics_are_openmetrics_on_request(interface: Interface) -> None:
+    """The `Accept` header chooses; OpenMetrics ends with its mark."""
+    async with interface.client.get(
+        "/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}
+    ) as answer:
+        assert answer.content_type == "application/openmetrics-text"
+        assert (await answer.text()).endswith("# EOF\n")
+
+
+async def test_the_process_is_healthy_while_it_answers(interface: Interface) -> None:
+    """Liveness does not depend on room or on the bus."""
+    interface.operations.reason = "draining"
+    async with interface.client.get("/healthz") as answer:
+        assert answer.status == 200
+
+
+async def test_readiness_is_200_or_503_with_the_reason(interface: Interface) -> None:
+    """As the gateway would answer an event now."""
+    async with interface.client.get("/readyz") as answer:
+        assert (answer.status, await answer.text()) == (200, "ready\n")
+    interface.operations.reason = "full: orders"
+    async with interface.client.get("/readyz") as answer:
+        assert (answer.status, await answer.text()) == (503, "full: orders\n")
+
+
+async def test_status_is_json(interface: Interface) -> None:
+    """For scripts and people."""
+    async with interface.client.get("/status") as answer:
+        assert answer.content_type == "application/json"
+        assert await answer.json() == {"state": "running"}
+
+
+async def test_a_program_on_this_machine_can_ask_for_a_drain(interface: Interface) -> None:
+    """202: it has begun."""
+    async with interface.client.post("/drain") as answer:
+        assert answer.status == 202
+    assert interface.operations.drains == 1
+
+
+async def test_a_page_in_a_browser_cannot_ask_for_a_drain(interface: Interface) -> None:
+    """A browser tells on the page by its Origin."""
+    async with interface.client.post("/drain", headers={"Origin": "http://example.com"}) as answer:
+        assert answer.status == 403
+        assert answer.content_type == "application/problem+json"
+    assert interface.operations.drains == 0
+
+
+async def test_another_method_is_told_which_is_allowed(interface: Interface) -> None:
+    """405 with Allow and problem details."""
+    async with interface.client.get("/drain") as answer:
+        assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+        assert (await answer.json())["status"] == 405
+
+
+async def test_an_unknown_path_is_404_with_problem_details(interface: Interface) -> None:
+    """Nothing else is served: least of all events."""
+    async with interface.client.get("/events") as answer:
+        assert answer.status == 404
+        assert answer.content_type == "application/problem+json"
+
+
+async def test_it_listens_on_a_unix_socket(tmp_path: Path) -> None:
+    """`admin.listen = "unix:/path"`; a peer there is on this machine."""
+    operations = FakeOperations()
+    path = str(tmp_path / "admin.sock")
+    admin = Admin(operations, ListenAddress(f"unix:{path}"))
+    assert await admin.start() == f"unix:{path}"
+    connector = aiohttp.UnixConnector(path)
+    async with (
+        aiohttp.ClientSession(connector=connector) as client,
+        client.post("http://admin/drain") as answer,
+    ):
+        assert answer.status == 202
+    await admin.aclose()
+    assert operations.drains == 1
+
+
+async def test_closing_is_safe_twice_and_without_a_start() -> None:
+    """The application closes whatever came up."""
+    admin = Admin(FakeOperations(), ListenAddress("127.0.0.1:0"))
+    await admin.aclose()
+    await admin.start()
+    await admin.aclose()
+    await admin.aclose()
