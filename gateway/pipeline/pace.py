@@ -9,11 +9,15 @@ THROTTLED_SHARE = 0.7
 """Of the rate at which requests went when the bus complained, so much is tried next."""
 
 RISE_SHARE = 0.05
-RISE_LEAST = 1.0
+RISE_LEAST = 0.25
 """By how much the learned rate rises with every second's worth of answers: the greater of the two."""
 
 LEARNED_LEAST = 1.0
 """The learned rate falls no further: at one request a second nobody is hammered."""
+
+
+CUT_SECONDS = 1.0
+"""The learned rate is cut no more often: it takes so long to see what the last cut did."""
 
 
 class Pace:
@@ -22,6 +26,7 @@ class Pace:
     def __init__(self, max_requests_per_second: float) -> None:
         self._configured = max_requests_per_second or inf
         self._learned = inf
+        self._cut_at = -inf
         self._second_began = -inf
         self._sent_this_second = 0
         self._sent_last_second = 0
@@ -42,6 +47,9 @@ class Pace:
 
     def throttled(self, now: float) -> None:
         """The bus finds the rate of now too high."""
+        if now < self._cut_at + CUT_SECONDS:
+            return
+        self._cut_at = now
         self._turn_second(now)
         share_of_last = max(0.0, 1 - (now - self._second_began))
         rate = self._sent_this_second + share_of_last * self._sent_last_second
