@@ -117,7 +117,7 @@ class FakeSender:
             outcomes = answer
         else:
             outcomes = [answer] * len(batch.entries)
-        if len(outcomes) == len(batch.entries):
+        if isinstance(outcomes, Sequence) and len(outcomes) == len(batch.entries):
             pairs = zip(batch.entries, outcomes, strict=True)
             self.taken += [entry.event.id for entry, outcome in pairs if isinstance(outcome, Delivered)]
         return outcomes
