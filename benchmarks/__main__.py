@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from benchmarks.load import producer
 from benchmarks.load.environment import Environment
 from benchmarks.load.processors import Processors, pinned_to
 from benchmarks.load.report import Ratio, cost_lines, ratio_lines, ratios
-from benchmarks.load.scenarios import AIMS, SCENARIOS
+from benchmarks.load.scenarios import COMPARISONS, SCENARIOS
 from benchmarks.load.server import ROOT, BenchmarkError
 from benchmarks.load.workshop import Summary, Workshop, measure
 
@@ -44,8 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(*environment.lines(), sep="\n", flush=True)
     os.sched_setaffinity(0, {processors.load})
     began = time.monotonic()
+    row: dict[str, Any] = {"environment": environment}
     try:
-        row = run(processors, options.rounds, options.seconds)
+        for name in [options.only] if options.only else PARTS:
+            row |= PARTS[name](processors, options)
     except BenchmarkError as error:
         sys.stderr.write(f"\n{error}\n")
         return 1
@@ -53,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     print(f"\n{time.monotonic() - began:.0f} s in all")
     if options.out is not None:
-        append(options.out, {"environment": environment, **row})
+        append(options.out, row)
     return 0
 
 
@@ -62,28 +64,49 @@ def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     found.add_argument("--rounds", type=int, default=7, help="runs of each scenario (default: 7)")
     found.add_argument("--seconds", type=int, default=1, help="of load in each run (default: 1)")
+    found.add_argument("--only", choices=PARTS, help="one part instead of all")
     found.add_argument("--out", type=Path, help="append the results to this file as one line of JSON")
     return found
 
 
-def run(processors: Processors, rounds: int, seconds: int) -> dict[str, Any]:
-    """Measure and print part after part; everything measured, as plain values."""
+def measure_micro(processors: Processors, options: argparse.Namespace) -> dict[str, Any]:  # noqa: ARG001 - one shape
+    """Parts without a process of their own; they print, and give no values."""
     for name, title in MICRO.items():
         if find_spec(f"benchmarks.micro.{name}") is not None:
             show(title, micro(name, processors))
-    row: dict[str, Any] = {"inputs": {"rounds": rounds, "seconds": seconds, "scenarios": inputs()}}
-    if producer.is_available():
-        with Workshop(processors) as workshop:
-            summaries = measure(workshop, SCENARIOS, rounds=rounds, seconds=seconds)
-        found = ratios(summaries, AIMS)
-        show(f"whole processes, {rounds} rounds of {seconds} s each", cost_lines(summaries))
-        show("beside the aims", ratio_lines(found))
-        row |= {"scenarios": scenario_values(summaries), "ratios": ratio_values(found)}
-    else:
+    return {}
+
+
+def measure_load(processors: Processors, options: argparse.Namespace) -> dict[str, Any]:
+    """CPU time of whole processes, and its ratios."""
+    rounds, seconds = options.rounds, options.seconds
+    if not producer.is_available():
         show("whole processes", [producer.MISSING])
+        return {}
+    with Workshop(processors) as workshop:
+        summaries = measure(workshop, SCENARIOS, rounds=rounds, seconds=seconds)
+    found = ratios(summaries, COMPARISONS)
+    show(f"whole processes, {rounds} rounds of {seconds} s each", cost_lines(summaries))
+    show("beside the aims", ratio_lines(found))
+    return {
+        "inputs": {"rounds": rounds, "seconds": seconds, "scenarios": inputs()},
+        "scenarios": scenario_values(summaries),
+        "ratios": ratio_values(found),
+    }
+
+
+def measure_memory(processors: Processors, options: argparse.Namespace) -> dict[str, Any]:  # noqa: ARG001 - one shape
+    """Resident memory, idle and full."""
     kept = memory.measure(processors)
     show("memory", kept.lines())
-    return row | {"memory": kept}
+    return {"memory": kept}
+
+
+PARTS: dict[str, Callable[[Processors, argparse.Namespace], dict[str, Any]]] = {
+    "micro": measure_micro,
+    "load": measure_load,
+    "memory": measure_memory,
+}
 
 
 def micro(name: str, processors: Processors) -> Iterator[str]:
@@ -124,7 +147,9 @@ def scenario_values(summaries: dict[str, Summary]) -> dict[str, Any]:
 
 def ratio_values(found: list[Ratio]) -> list[dict[str, Any]]:
     """Each aim and what came of it."""
-    return [{"aim": ratio.aim, "ratio": ratio.value, "verdict": ratio.verdict} for ratio in found]
+    return [
+        {"comparison": ratio.comparison, "ratio": ratio.value, "verdict": ratio.verdict} for ratio in found
+    ]
 
 
 def append(path: Path, row: dict[str, Any]) -> None:

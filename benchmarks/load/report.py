@@ -1,30 +1,33 @@
 """Results as text beside their aims."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from benchmarks.load.scenarios import Aim
+from benchmarks.load.scenarios import Comparison
 from benchmarks.load.workshop import Summary
 
 
 class Ratio(Struct, frozen=True):
-    """What came of an aim."""
+    """What came of a comparison."""
 
-    aim: Aim
+    comparison: Comparison
     value: float
 
     @property
     def verdict(self) -> str:
-        """In a word."""
-        if self.value <= self.aim.good:
+        """In a word; empty where there is no aim."""
+        first, good = self.comparison.first, self.comparison.good
+        if first is None or good is None:
+            return ""
+        if self.value <= good:
             return "good"
-        return "first aim met" if self.value <= self.aim.first else "missed"
+        return "first aim met" if self.value <= first else "missed"
 
 
-def ratios(summaries: Mapping[str, Summary], aims: tuple[Aim, ...]) -> list[Ratio]:
-    """Each aim's ratio."""
-    return [Ratio(aim, summaries[aim.scenario].ratio_to(summaries[aim.against])) for aim in aims]
+def ratios(summaries: Mapping[str, Summary], comparisons: Sequence[Comparison]) -> list[Ratio]:
+    """Each comparison's ratio."""
+    return [Ratio(each, summaries[each.scenario].ratio_to(summaries[each.against])) for each in comparisons]
 
 
 def cost_lines(summaries: Mapping[str, Summary]) -> Iterator[str]:
@@ -40,12 +43,16 @@ def cost_lines(summaries: Mapping[str, Summary]) -> Iterator[str]:
         )
 
 
-def ratio_lines(found: list[Ratio]) -> Iterator[str]:
-    """A line for each aim."""
-    yield f"{'ratio, median of rounds':34}{'to':30}{'is':>7}{'aim':>7}{'good':>7}"
+def ratio_lines(found: Sequence[Ratio]) -> Iterator[str]:
+    """A line for each comparison."""
+    yield f"{'ratio, median of rounds':28}{'to':30}{'is':>7}{'aim':>7}{'good':>7}"
     for ratio in found:
-        aim = ratio.aim
+        each = ratio.comparison
         yield (
-            f"{aim.scenario:34}{aim.against:30}{ratio.value:7.2f}{aim.first:7.2f}{aim.good:7.2f}  "
-            f"{ratio.verdict}"
-        )
+            f"{each.scenario:28}{each.against:30}{ratio.value:7.2f}{_figure(each.first)}{_figure(each.good)}"
+            f"  {ratio.verdict}"
+        ).rstrip()
+
+
+def _figure(value: float | None) -> str:
+    return " " * 7 if value is None else f"{value:7.2f}"

@@ -28,6 +28,8 @@ class Subject(Struct, frozen=True):
     keeps_accounts: bool = True
     """Whether `/metrics` tells what it accepted and delivered."""
     uses_bus: bool = True
+    deducted_microseconds: float = 0.0
+    """Of each event's CPU time: spent on purpose."""
 
 
 class Accounts(Struct, frozen=True):
@@ -85,7 +87,17 @@ def gateway(
     return python("gateway", "run", "--config", str(path))
 
 
+BUSY_MICROSECONDS = 20.0
+"""About what the gateway spends on an event outside the kernel."""
+
 FLOOR = Subject("floor", lambda _: python("benchmarks.load.floor"), keeps_accounts=False, uses_bus=False)
+BUSY_FLOOR = Subject(
+    "busy floor",
+    lambda _: python("benchmarks.load.floor", str(BUSY_MICROSECONDS)),
+    keeps_accounts=False,
+    uses_bus=False,
+    deducted_microseconds=BUSY_MICROSECONDS,
+)
 TO_FILE = Subject(
     "gateway to /dev/null",
     lambda place: gateway(place, {"type": "file", "path": "/dev/null"}),

@@ -30,11 +30,12 @@ class Sample(Struct, frozen=True):
     wall_seconds: float
     """While there was load."""
     bus_requests: int
+    deducted_microseconds: float = 0.0
 
     @property
     def cpu_microseconds(self) -> float:
         """For one event."""
-        return self.cpu_seconds / self.events * 1e6
+        return self.cpu_seconds / self.events * 1e6 - self.deducted_microseconds
 
 
 class Workshop:
@@ -83,7 +84,8 @@ class Workshop:
         load = self._load(scenario, server, seconds)
         wall = time.monotonic() - wall
         if before is None:
-            return Sample(load.answered, server.cpu_seconds() - cpu, wall, 0)
+            cpu = server.cpu_seconds() - cpu
+            return Sample(load.answered, cpu, wall, 0, subject.deducted_microseconds)
         after = _settled(server)
         cpu = server.cpu_seconds() - cpu
         bus = self._received()
