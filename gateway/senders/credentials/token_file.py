@@ -1,0 +1,31 @@
+"""Small files that a platform writes and rewrites: tokens and profiles, read anew each time."""
+
+import asyncio
+from pathlib import Path
+
+from gateway.senders.credentials.chain import ProviderError
+
+MAX_BYTES = 64 << 10
+
+
+async def read_text(path: str) -> str:
+    """The file's text, without white space around it.
+
+    Raises ProviderError, which names the path and not the content, for what cannot be read, is no
+    UTF-8, or is longer than MAX_BYTES.
+    """
+    return await asyncio.to_thread(_read_text, path)
+
+
+def _read_text(path: str) -> str:
+    try:
+        with Path(path).expanduser().open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ProviderError(f"{path} is larger than {MAX_BYTES} bytes")
+        return content.decode().strip()
+    except UnicodeDecodeError as error:
+        raise ProviderError(f"{path} is not UTF-8 text") from error
+    except (OSError, RuntimeError) as error:  # RuntimeError: no home directory to expand "~" to
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ProviderError(f"{path}: {reason}") from error
