@@ -161,7 +161,8 @@ class Destination:
         self._buffer.readmit(admitted)
         self._account.counters.accepted += len(restored)
         self._account.counters.restored += len(restored)
-        self._arrived(len(restored))
+        self._emptied.clear()
+        self._wake.set()
 
     # The loop.
 
@@ -329,9 +330,8 @@ class Destination:
         tasks = [*self._sending, *filter(None, [self._burying])]
         if tasks:
             await asyncio.wait(tasks, timeout=STOP_GRACE_SECONDS)
-        entries = self._backlog.give_back() + self._burial.give_back()
-        for in_flight in self._sending.values():
-            entries += in_flight
+        entries = [entry for batch in self._sending.values() for entry in batch]
+        entries += self._backlog.give_back() + self._burial.give_back()
         self._sending.clear()
         self._backlog.put_back(entries)
         return in_order_of_arrival(entries)

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Raw, Struct
 
-from gateway.entry import Entry
+from gateway.entry import Entry, Receipt
 from gateway.errors import InvalidEventError
 from gateway.event import Event
 from gateway.pipeline import disk
@@ -43,7 +43,7 @@ class RestoredEvent(Struct, frozen=True):
 
     event: Event
     attempts: int
-    receipt: "SpillFile"
+    receipt: Receipt
 
 
 class SpillFile:
