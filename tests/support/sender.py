@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 from msgspec import Struct
 
@@ -18,7 +19,7 @@ DELIVERED = Delivered()
 UNDELIVERABLE_TYPE = "undeliverable"
 """An event of this type is one that the bus can never take."""
 
-Answer = Outcome | Sequence[Outcome] | BaseException | Callable[[Batch], Sequence[Outcome]]
+Answer = Outcome | Sequence[Outcome] | BaseException | Callable[[Batch], Any]
 """One outcome for all, one for each, an error, or a rule."""
 
 
@@ -111,16 +112,17 @@ class FakeSender:
     def _say(self, answer: Answer, batch: Batch) -> Sequence[Outcome]:
         if isinstance(answer, BaseException):
             raise answer
+        said: Any
         if callable(answer):
-            outcomes = answer(batch)
+            said = answer(batch)
         elif isinstance(answer, Sequence):
-            outcomes = answer
+            said = answer
         else:
-            outcomes = [answer] * len(batch.entries)
-        if isinstance(outcomes, Sequence) and len(outcomes) == len(batch.entries):
-            pairs = zip(batch.entries, outcomes, strict=True)
+            said = [answer] * len(batch.entries)
+        if isinstance(said, Sequence) and len(said) == len(batch.entries):
+            pairs = zip(batch.entries, said, strict=True)
             self.taken += [entry.event.id for entry, outcome in pairs if isinstance(outcome, Delivered)]
-        return outcomes
+        return cast("Sequence[Outcome]", said)
 
 
 async def _wait(seconds: float) -> None:
