@@ -198,11 +198,11 @@ class Destination:
         return min(due, self._backlog.next_expiry())
 
     def _launch(self, departure: Departure, now: float) -> None:
-        batch = departure.batch
-        if departure.reason is not None:
-            self._account.flushed(batch, departure.reason, now, is_probe=self._pressure.is_probing)
-        self._pressure.sent(now)
+        batch, is_probe = departure.batch, self._pressure.is_probing
         self._sending[self._start(self._deliver(batch))] = batch.entries
+        self._pressure.sent(now)
+        if departure.reason is not None:
+            self._account.flushed(batch, departure.reason, now, is_probe=is_probe)
 
     async def _deliver(self, batch: Batch) -> None:
         started = self._clocks.monotonic()
