@@ -9,7 +9,6 @@ nothing from outside this package: it checks the gateway from the documents.
 import time
 from collections.abc import Callable
 from enum import StrEnum
-from random import Random
 from typing import Any
 
 import msgspec
@@ -26,18 +25,18 @@ from gateway.emulators.aws_entries import (
 )
 from gateway.emulators.aws_error import AwsError
 from gateway.emulators.bus import Answer, Request, Reset
+from gateway.emulators.call import Call
 from gateway.emulators.faults import (
-    Decision,
     DenyAccess,
     ExpireToken,
     FaultInjector,
-    Nonsense,
-    ResetAfter,
-    ResetBefore,
-    Stall,
+    Refuse,
+    RequestFault,
     Throttle,
     Unavailable,
 )
+from gateway.emulators.ids import Ids
+from gateway.emulators.interference import after, before, miscounted
 from gateway.emulators.received import Keep, ReceivedRequest, Record
 from gateway.emulators.server import Emulator
 from gateway.emulators.sigv4 import AccessKey, SignatureVerifier
@@ -45,7 +44,7 @@ from gateway.emulators.sigv4 import AccessKey, SignatureVerifier
 _DEFAULT_REGION = "us-east-1"
 _CONTENT_TYPE = "application/x-amz-json-1.1"
 _TARGET_PREFIX = "AWSEvents."
-_PROXY_STATUSES = (502, 504)
+_OWN_ERROR = "InternalFailure"
 
 
 class Operation(StrEnum):
@@ -125,25 +124,21 @@ class AwsBus:
         self.max_body_bytes = options.max_body_bytes
         self._options = options
         self._clock = clock
-        self._ids = _Ids(options.seed)
+        self._ids = Ids(options.seed)
         self._verifier = SignatureVerifier(options.access_keys, service="events", region=options.region)
         self._buses = Buses(options.buses, clock())
 
     def answer(self, request: Request) -> Answer | Reset:
         """Process one request and remember it."""
-        call = _Call(self.record.next_number(), request, self._clock())
+        call = Call(self.record, request, self._clock())
         try:
-            call.operation = _operation(request)
-            call.region = self._verifier.verify(request, call.time) or _DEFAULT_REGION
-            answer = self._perform(call.operation, call)
+            call.operation = operation = _operation(request)
+            region = self._verifier.verify(request, call.time) or _DEFAULT_REGION
+            answer = self._perform(operation, call, region)
         except AwsError as error:
             call.code = error.code
             answer = self._answer(error.body(), error.status, error.headers)
-        if call.decision.latency_seconds:
-            delay = answer.delay_seconds + call.decision.latency_seconds
-            answer = msgspec.structs.replace(answer, delay_seconds=delay)
-        self.record.finish(call.received(answer))
-        return answer
+        return call.finish(answer)
 
     def refuse_body(self) -> Answer:
         """413 with an empty body, as the service's front does it."""
@@ -156,34 +151,29 @@ class AwsBus:
         self.record.finish(ReceivedRequest(self.record.next_number(), self._clock()))
         return Reset()
 
-    def _perform(self, operation: Operation, call: "_Call") -> Answer | Reset:
+    def _perform(self, operation: Operation, call: Call, region: str) -> Answer | Reset:
         if operation in self._options.denied:
-            raise _access_denied(operation, call.region)
+            raise _access_denied(operation, region)
         if operation is Operation.PUT_EVENTS:
-            return self._put_events(call)
+            return self._put_events(call, region)
         manage = self._buses.describe if operation is Operation.DESCRIBE_EVENT_BUS else self._buses.create
-        return self._answer(_encode(manage(call.request.body, region=call.region, wall_clock=call.time)))
+        return self._answer(_encode(manage(call.request.body, region=region, wall_clock=call.time)))
 
-    def _put_events(self, call: "_Call") -> Answer | Reset:
+    def _put_events(self, call: Call, region: str) -> Answer | Reset:
         call.decision = self.injector.decide(call.request.now)
         fault = call.decision.request
-        if isinstance(fault, ResetBefore):
-            return Reset()
-        if isinstance(fault, Unavailable) and fault.status in _PROXY_STATUSES:
-            return self._answer(
-                b"<html><h1>Bad gateway</h1></html>", fault.status, {"Content-Type": "text/html"}
-            )
-        if (refusal := _refusal(call)) is not None:
+        if (interference := before(fault)) is not None:
+            return interference
+        if (refusal := _refusal(fault, call.time, region)) is not None:
             raise refusal
         read = read_entries(call.request.body, max_request_bytes=self._options.max_request_bytes)
         if self.injector.finds_poison(entry.detail or "" for entry in read.entries):
             raise AwsError("ValidationException", "The request could not be validated.")
-        results = self._take(read, call)
-        if isinstance(fault, ResetAfter):
-            return Reset()
-        return self._results_answer(results, call.decision)
+        results = miscounted(fault, self._take(read, call))
+        failed_count = sum("ErrorCode" in result for result in results)
+        return after(fault, self._answer(_encode({"FailedEntryCount": failed_count, "Entries": results})))
 
-    def _take(self, read: EntriesRequest, call: "_Call") -> list[dict[str, str]]:
+    def _take(self, read: EntriesRequest, call: Call) -> list[dict[str, str]]:
         """Deliver, drop or fail each entry; one result for each, in order."""
         failed = self.injector.failed_entries(call.decision, len(read.entries))
         call.size = sum(read.sizes)
@@ -191,7 +181,7 @@ class AwsBus:
         for index, entry in enumerate(read.entries):
             error = judge(entry)
             if error is None and index in failed:
-                error = EntryError(failed[index].code, failed[index].message)
+                error = EntryError(failed[index].code or _OWN_ERROR, failed[index].message)
             call.results.append(None if error is None else error.code)
             if error is None:
                 results.append({"EventId": self._accept(entry, read.sizes[index], call.number)})
@@ -210,60 +200,9 @@ class AwsBus:
             self.record.deliver(event, size)
         return event.event_id
 
-    def _results_answer(self, results: list[dict[str, str]], decision: Decision) -> Answer:
-        fault = decision.request
-        nonsense = fault if isinstance(fault, Nonsense) else None
-        if nonsense is not None:
-            results = nonsense.miscount(results)
-            if (body := nonsense.body()) is not None:
-                return self._answer(body, 200)
-        failed_count = sum("ErrorCode" in result for result in results)
-        answer = self._answer(_encode({"FailedEntryCount": failed_count, "Entries": results}))
-        return (
-            msgspec.structs.replace(answer, delay_seconds=fault.seconds)
-            if isinstance(fault, Stall)
-            else answer
-        )
-
     def _answer(self, body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
         common = {"Content-Type": _CONTENT_TYPE, "x-amzn-RequestId": self._ids.next()}
         return Answer(status, body, {**common, **(headers or {})})
-
-
-class _Call:
-    """What is known of a request while it is processed."""
-
-    __slots__ = ("code", "decision", "number", "operation", "region", "request", "results", "size", "time")
-
-    def __init__(self, number: int, request: Request, wall_clock: float) -> None:
-        self.number = number
-        self.request = request
-        self.time = wall_clock
-        self.operation: Operation | None = None
-        self.region = _DEFAULT_REGION
-        self.decision = Decision()
-        self.code: str | None = None
-        self.size = 0
-        self.results: list[str | None] = []
-
-    def received(self, answer: Answer | Reset) -> ReceivedRequest:
-        """The request as it is remembered."""
-        status = answer.status if isinstance(answer, Answer) else None
-        results = tuple(self.results)
-        return ReceivedRequest(
-            self.number, self.time, self.operation, status, self.code, len(results), self.size, results
-        )
-
-
-class _Ids:
-    """Random ids in the form of a UUID, the same again for the same seed."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = Random(seed)  # noqa: S311 - names, no secrets
-
-    def next(self) -> str:
-        digits = f"{self._random.getrandbits(128):032x}"
-        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def _operation(request: Request) -> Operation:
@@ -282,19 +221,21 @@ def _operation(request: Request) -> Operation:
     )
 
 
-def _refusal(call: _Call) -> AwsError | None:
+def _refusal(fault: RequestFault | None, wall_clock: float, region: str) -> AwsError | None:
     """How the fault, if there is one, refuses the request unprocessed."""
-    match call.decision.request:
-        case Throttle() as throttle:
-            return AwsError("ThrottlingException", "Rate exceeded", throttle.headers(call.time))
+    match fault:
+        case Throttle():
+            return AwsError("ThrottlingException", "Rate exceeded", fault.headers(wall_clock))
         case Unavailable(status=500):
             return AwsError("InternalException", "Internal error")
         case Unavailable():
             return AwsError("ServiceUnavailable", "Service is unable to handle request.")
+        case Refuse(code=code, message=message, status=status):
+            return AwsError(code, message, status=status)
         case ExpireToken():
             return AwsError("ExpiredTokenException", "The security token included in the request is expired")
         case DenyAccess():
-            return _access_denied(Operation.PUT_EVENTS, call.region)
+            return _access_denied(Operation.PUT_EVENTS, region)
         case _:
             return None
 

@@ -16,10 +16,12 @@ signature errors can be as well, so that a client has to read the code."""
 class AwsError(Exception):
     """A request refused as a whole."""
 
-    def __init__(self, code: str, message: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, headers: dict[str, str] | None = None, *, status: int | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
-        self.status = _STATUS.get(code, 400)
+        self.status = status or _STATUS.get(code, 400)
         self.headers = headers or {}
 
     def body(self) -> bytes:

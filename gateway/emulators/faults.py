@@ -38,7 +38,8 @@ class Pass(_Fault, frozen=True, tag="pass"):
 class FailEntries(_Fault, frozen=True, tag="fail_entries"):
     """Some entries of a request fail with `code`; `probability` is rolled for each of them."""
 
-    code: str = "InternalFailure"
+    code: str | None = None
+    """None: what the bus calls an error of its own."""
     message: str = "The entry was failed on demand."
     indexes: tuple[int, ...] | None = None
     """The entries it may strike, counted from 0; None stands for all."""
@@ -70,6 +71,22 @@ class Unavailable(_Fault, frozen=True, tag="unavailable"):
     """The request is answered with `status`, unprocessed: 502 and 504 come from a proxy, as HTML."""
 
     status: Literal[500, 502, 503, 504] = 503
+
+
+class Refuse(_Fault, frozen=True, tag="refuse"):
+    """The request is refused, unprocessed, with a code of the bus's choice in the bus's own form."""
+
+    code: str
+    message: str = "The request was refused on demand."
+    status: Annotated[int, Meta(ge=400, le=599)] = 400
+
+
+class Reply(_Fault, frozen=True, tag="reply"):
+    """The request is answered with just this, unprocessed."""
+
+    body: str
+    status: Annotated[int, Meta(ge=200, le=599)] = 200
+    content_type: str = "application/json"
 
 
 class Stall(_Fault, frozen=True, tag="stall"):
@@ -108,7 +125,7 @@ class Nonsense(_Fault, frozen=True, tag="nonsense"):
         if self.form is NonsenseForm.SHORT:
             return results[:-1]
         if self.form is NonsenseForm.LONG:
-            return [*results, results[-1]]
+            return [*results, *results[-1:]]
         return results
 
     def body(self) -> bytes | None:
@@ -124,7 +141,18 @@ class DenyAccess(_Fault, frozen=True, tag="deny_access"):
     """The request's credentials are said to lack the right to publish."""
 
 
-RequestFault = Throttle | Unavailable | Stall | ResetBefore | ResetAfter | Nonsense | ExpireToken | DenyAccess
+RequestFault = (
+    Throttle
+    | Unavailable
+    | Refuse
+    | Reply
+    | Stall
+    | ResetBefore
+    | ResetAfter
+    | Nonsense
+    | ExpireToken
+    | DenyAccess
+)
 Fault = Pass | FailEntries | RequestFault
 
 

@@ -70,6 +70,8 @@ class Statistics(Struct):
     """Counts since the start; clearing what is remembered changes none of them."""
 
     requests: int = 0
+    operations: dict[str, int] = field(default_factory=dict)
+    """Requests by what they asked for, whatever the answer."""
     answers: dict[int, int] = field(default_factory=dict)
     """Requests answered, by HTTP status."""
     resets: int = 0
@@ -120,6 +122,8 @@ class Record(Generic[EventT]):
         """Remember a request as answered, and wake those who wait for events."""
         statistics = self.statistics
         statistics.entries += request.entries
+        if request.operation is not None:
+            count(statistics.operations, request.operation)
         if request.status is None:
             statistics.resets += 1
         else:

@@ -16,6 +16,8 @@ from gateway.emulators.faults import (
     Nonsense,
     NonsenseForm,
     Pass,
+    Refuse,
+    Reply,
     ResetAfter,
     ResetBefore,
     RetryAfterForm,
@@ -116,6 +118,23 @@ async def test_requests_beyond_the_rate_are_throttled(bus: AwsEmulator) -> None:
     assert [reply.status for reply in replies] == [200, 400, 400]
     assert replies[1].code == "ThrottlingException"
     assert bus.statistics().faults == {"rate": 2}
+
+
+async def test_a_request_can_be_refused_with_any_code(bus: AwsEmulator) -> None:
+    """In the bus's own form, so that a client's whole table of codes can be walked."""
+    bus.faults = Faults(script=(Refuse(code="OptInRequired", message="subscribe first", status=403),))
+    reply = await put(bus, entry())
+    assert (reply.status, reply.code, reply.message) == (403, "OptInRequired", "subscribe first")
+    assert bus.statistics().refusals == {"OptInRequired": 1}
+    assert bus.received == []
+
+
+async def test_a_request_can_be_answered_with_anything(bus: AwsEmulator) -> None:
+    """Verbatim and unprocessed: for what stands in no document."""
+    bus.faults = Faults(script=(Reply(status=418, body="I'm a teapot", content_type="text/plain"),))
+    reply = await put(bus, entry())
+    assert (reply.status, reply.body, reply.headers["Content-Type"]) == (418, b"I'm a teapot", "text/plain")
+    assert bus.received == []
 
 
 @pytest.mark.parametrize(

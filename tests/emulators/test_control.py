@@ -76,6 +76,7 @@ async def test_statistics_count_everything(bus: AwsEmulator) -> None:
     await put_each(bus, 2)
     shown = (await control(bus, "statistics")).document
     assert shown["requests"] == 2
+    assert shown["operations"] == {"PutEvents": 2}
     assert shown["answers"] == {"200": 1, "400": 1}
     assert shown["refusals"] == {"ThrottlingException": 1}
     assert shown["faults"] == {"throttle": 1}
