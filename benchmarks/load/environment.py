@@ -41,7 +41,7 @@ class Environment(Struct, frozen=True):
             kernel=f"{platform.system()} {platform.release()} {platform.machine()}",
             python=f"{platform.python_implementation()} {platform.python_version()}",
             packages={name: version(name) for name in PACKAGES},
-            wrk=" ".join(_output(("wrk", "-v")).split()[:2]) or "not installed",
+            wrk=" ".join(_output(("wrk", "-v")).split()[:2]) or "wrk: not installed",
             load_average=round(os.getloadavg()[0], 2),
             processors=processors,
         )
