@@ -1,0 +1,133 @@
+"""Dead-letter files: the line's form, rotation, and the bound."""
+
+import asyncio
+import json
+import stat
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gateway.event import Event
+from gateway.pipeline.dead_letter import FILES, DeadLetter, DeadLetterFiles, dead_letter, one_line, timestamp
+from gateway.pipeline.retry import GiveUpReason
+from gateway.pipeline.settlement import GivenUp
+from tests.support.build import WALL_AT_START, entry, event
+
+
+def letter(of: Event, *, attempts: int = 3) -> DeadLetter:
+    """The dead letter of an event that was accepted at the start and given up a second and a half later."""
+    given_up = GivenUp(
+        entry(of=of, attempt=attempts), GiveUpReason.REJECTED, "InvalidArgument", "Source is wrong.", "req-1"
+    )
+    return dead_letter(given_up, destination="orders", wall_now=WALL_AT_START + 1.5)
+
+
+def lines(directory: Path) -> list[bytes]:
+    """Every line of every file, oldest file first."""
+    return [line for path in sorted(directory.iterdir()) for line in path.read_bytes().splitlines()]
+
+
+def write(files: DeadLetterFiles, *letters: DeadLetter) -> int:
+    """Write them in one go."""
+    return asyncio.run(files.write(letters))
+
+
+def test_a_line_has_the_documented_keys_in_their_order(tmp_path: Path) -> None:
+    """Byte for byte; the event is its own JSON."""
+    write(DeadLetterFiles(tmp_path, max_bytes=1 << 20), letter(event("7")))
+    (line,) = lines(tmp_path)
+    assert line == (
+        b'{"time":"2026-01-01T00:00:01.500000Z","destination":"orders","reason":"rejected",'
+        b'"code":"InvalidArgument","message":"Source is wrong.","request_id":"req-1","attempts":3,'
+        b'"accepted_at":"2026-01-01T00:00:00.000000Z",'
+        b'"event":{"specversion":"1.0","id":"7","source":"/tests","type":"test","data":""}}'
+    )
+
+
+def test_an_event_with_line_breaks_between_its_tokens_stays_one_line(tmp_path: Path) -> None:
+    """Data keep their white space but for the breaks; escaped ones in strings are untouched."""
+    json_text = b'{"specversion":"1.0","id":"1","source":"/t","type":"t","data":{\r\n "a": "x\\ny"\n}}'
+    broken = Event(
+        id="1", source="/t", type="t", time=None, traceparent=None, json=json_text, received_at=0.0
+    )
+    write(DeadLetterFiles(tmp_path, max_bytes=1 << 20), letter(broken))
+    (line,) = lines(tmp_path)
+    assert json.loads(line)["event"] == json.loads(json_text)
+
+
+def test_a_letter_without_a_request_id_says_null() -> None:
+    """The key is always there."""
+    given_up = GivenUp(entry(), GiveUpReason.EXPIRED, "expired")
+    text = msgspec.json.encode(dead_letter(given_up, destination="d", wall_now=0.0))
+    assert b'"request_id":null' in text
+
+
+def test_letters_are_appended_in_order_to_a_file_for_us_alone(tmp_path: Path) -> None:
+    """In a directory that is made where it is missing; each of mode 0600 and 0700."""
+    directory = tmp_path / "dead" / "orders"
+    files = DeadLetterFiles(directory, max_bytes=1 << 20)
+    for group in (["1", "2"], ["3"]):
+        assert write(files, *[letter(event(name)) for name in group]) == 0
+    (path,) = directory.iterdir()
+    assert path.suffix == ".jsonl"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert [json.loads(line)["event"]["id"] for line in lines(directory)] == ["1", "2", "3"]
+
+
+def test_files_rotate_and_the_oldest_goes_when_the_bound_is_reached(tmp_path: Path) -> None:
+    """The bound is kept after every write, nothing but whole files goes, and each lost letter is counted."""
+    size = len(one_line(msgspec.json.encode(letter(event("100")))))
+    bound = 4 * FILES * size
+    files, dropped = DeadLetterFiles(tmp_path, max_bytes=bound), 0
+    for number in range(100, 200):
+        dropped += write(files, letter(event(str(number))))
+        assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= bound
+    kept = [json.loads(line)["event"]["id"] for line in lines(tmp_path)]
+    assert kept == [str(number) for number in range(100 + dropped, 200)]
+    assert len(kept) >= 4 * (FILES - 1)
+    assert len(list(tmp_path.iterdir())) <= FILES + 1
+
+
+def test_files_of_an_earlier_life_count_against_the_bound(tmp_path: Path) -> None:
+    """They are the oldest, and go first; what is not ours stays."""
+    (tmp_path / "20200101T000000.000000Z.jsonl").write_bytes(b"{}\n" * 500)
+    (tmp_path / "notes.txt").write_bytes(b"x" * 5000)
+    assert write(DeadLetterFiles(tmp_path, max_bytes=1600), letter(event("1"))) == 500
+    assert len(lines(tmp_path)) == 2
+    assert (tmp_path / "notes.txt").exists()
+
+
+def test_a_file_that_somebody_took_away_is_begun_anew(tmp_path: Path) -> None:
+    """An operator may move the files while the gateway runs."""
+    files = DeadLetterFiles(tmp_path, max_bytes=1 << 20)
+    write(files, letter(event("1")))
+    for path in tmp_path.iterdir():
+        path.unlink()
+    write(files, letter(event("2")))
+    assert len(lines(tmp_path)) == 1
+
+
+def test_a_letter_larger_than_the_bound_is_kept_all_the_same(tmp_path: Path) -> None:
+    """It is the newest; the older ones go."""
+    files = DeadLetterFiles(tmp_path, max_bytes=1000)
+    write(files, letter(event("1")))
+    assert write(files, letter(event("2", json_bytes=5000))) == 1
+    assert [json.loads(line)["event"]["id"] for line in lines(tmp_path)] == ["2"]
+
+
+def test_what_cannot_be_written_raises_and_is_not_there(tmp_path: Path) -> None:
+    """A file stands where the directory should be."""
+    (tmp_path / "dead").write_bytes(b"")
+    with pytest.raises(OSError, match="File exists"):
+        write(DeadLetterFiles(tmp_path / "dead", max_bytes=1000), letter(event("1")))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.0, "1970-01-01T00:00:00.000000Z"), (WALL_AT_START + 0.25, "2026-01-01T00:00:00.250000Z")],
+)
+def test_times_are_rfc_3339_in_utc_with_microseconds(seconds: float, text: str) -> None:
+    """Whatever the machine's zone is."""
+    assert timestamp(seconds) == text

@@ -1,0 +1,78 @@
+"""Writing so that a crash, or a full disk, leaves the old or the new and never a half."""
+
+import resource
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway.pipeline import disk
+
+
+@contextmanager
+def files_may_grow_to(size: int) -> Iterator[None]:
+    """No file of this process gets larger: as on a disk that fills up in the middle of a write."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_appended_data_stands_at_the_end(tmp_path: Path) -> None:
+    """In a file that is made where it is missing, for us alone."""
+    path = tmp_path / "letters"
+    disk.append(path, b"one\n")
+    disk.append(path, b"two\n")
+    assert path.read_bytes() == b"one\ntwo\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_failed_append_leaves_no_half_line(tmp_path: Path) -> None:
+    """The disk fills up in the middle: what stood there stands there, and no more."""
+    path = tmp_path / "letters"
+    disk.append(path, b"one\n")
+    with files_may_grow_to(100), pytest.raises(OSError, match="File too large"):
+        disk.append(path, b"x" * 200 + b"\n")
+    assert path.read_bytes() == b"one\n"
+    disk.append(path, b"two\n")
+    assert path.read_bytes() == b"one\ntwo\n"
+
+
+def test_a_file_is_replaced_in_one_step(tmp_path: Path) -> None:
+    """Nothing else is left beside it."""
+    path = tmp_path / "spill"
+    for text in (b"old", b"new"):
+        disk.replace(path, text)
+        assert path.read_bytes() == text
+    assert list(tmp_path.iterdir()) == [path]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_failed_replacement_changes_nothing_and_frees_its_room(tmp_path: Path) -> None:
+    """The old text is whole, and no draft fills the disk."""
+    path = tmp_path / "spill"
+    disk.replace(path, b"old")
+    with files_may_grow_to(100), pytest.raises(OSError, match="File too large"):
+        disk.replace(path, b"x" * 200)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_directory_that_can_be_written_has_no_obstacle(tmp_path: Path) -> None:
+    """It is made where it is missing, with those above it, and nothing is left in it."""
+    directory = tmp_path / "a" / "b"
+    assert disk.obstacle(directory) is None
+    assert disk.obstacle(directory) is None
+    assert list(directory.iterdir()) == []
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+
+def test_an_obstacle_is_named_in_the_systems_words(tmp_path: Path) -> None:
+    """For the operator, who has to remove it."""
+    (tmp_path / "file").write_bytes(b"")
+    assert disk.obstacle(tmp_path / "file") == "File exists"
+    assert disk.obstacle(tmp_path / "file" / "below") == "Not a directory"
