@@ -1,0 +1,441 @@
+"""Every code of EventGrid and of the gateway before it, in every shape that the documents show."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from gateway.errors import BlockedError, RefusedError, SendError, ThrottledError, UnavailableError
+from gateway.sender import Delivered, Hold, Outcome, Rejected, Retry, RetryAlone, RetryReason
+from gateway.senders.http import Answer
+from gateway.senders.huawei.outcomes import MAX_ATTEMPTS_UNKNOWN, Failure, Verdict, read_outcomes
+
+NOW = 1_772_600_760.0
+REQUEST_ID = "6a63a18b8bab40ffb71ebd9cb80d0085"
+UNCLEAR = "the bus did not say which events it took"
+ALONE = RetryAlone("no_verdict", UNCLEAR, REQUEST_ID)
+
+TABLE = [
+    ("00533007", 400, Verdict.SPLIT, RefusedError),
+    ("00533013", 400, Verdict.SPLIT, RefusedError),
+    ("00533012", 400, Verdict.REFUSED, RefusedError),
+    ("00014000", 400, Verdict.REFUSED, RefusedError),
+    ("00513000", 400, Verdict.REFUSED, RefusedError),
+    ("00513005", 400, Verdict.BLOCKED, BlockedError),
+    ("00014010", 401, Verdict.EXPIRED, BlockedError),
+    ("APIGW.0301", 401, Verdict.EXPIRED, BlockedError),
+    ("APIGW.0305", 401, Verdict.EXPIRED, BlockedError),
+    ("APIGW.0307", 401, Verdict.EXPIRED, BlockedError),
+    ("00014030", 403, Verdict.BLOCKED, BlockedError),
+    ("00512000", 403, Verdict.BLOCKED, BlockedError),
+    ("APIGW.0302", 403, Verdict.BLOCKED, BlockedError),
+    ("APIGW.0304", 403, Verdict.BLOCKED, BlockedError),
+    ("APIGW.0306", 403, Verdict.BLOCKED, BlockedError),
+    ("APIGW.0310", 403, Verdict.BLOCKED, BlockedError),
+    ("APIGW.0401", 403, Verdict.BLOCKED, BlockedError),
+    ("APIGW.0402", 403, Verdict.BLOCKED, BlockedError),
+    ("APIGW.0801", 403, Verdict.BLOCKED, BlockedError),
+    ("APIGW.0802", 403, Verdict.BLOCKED, BlockedError),
+    ("00512001", 403, Verdict.BLOCKED, BlockedError),
+    ("00514003", 403, Verdict.BLOCKED, BlockedError),
+    ("00014040", 404, Verdict.BLOCKED, BlockedError),
+    ("APIGW.0101", 404, Verdict.BLOCKED, BlockedError),
+    ("APIGW.0103", 404, Verdict.BLOCKED, BlockedError),
+    ("APIGW.0201", 413, Verdict.SPLIT, RefusedError),
+    ("APIGW.0308", 429, Verdict.THROTTLED, ThrottledError),
+    ("00015000", 500, Verdict.UNAVAILABLE, UnavailableError),
+    ("APIGW.0201", 502, Verdict.UNAVAILABLE, UnavailableError),
+    ("APIGW.0201", 504, Verdict.UNAVAILABLE, UnavailableError),
+    ("APIGW.0601", 500, Verdict.UNAVAILABLE, UnavailableError),
+    ("APIGW.0605", 500, Verdict.UNAVAILABLE, UnavailableError),
+    ("APIGW.0606", 500, Verdict.UNAVAILABLE, UnavailableError),
+    ("APIGW.0608", 500, Verdict.UNAVAILABLE, UnavailableError),
+    ("APIGW.0609", 500, Verdict.UNAVAILABLE, UnavailableError),
+    ("APIGW.0610", 500, Verdict.UNAVAILABLE, UnavailableError),
+    ("APIGW.0611", 500, Verdict.UNAVAILABLE, UnavailableError),
+    ("APIGW.0613", 503, Verdict.UNAVAILABLE, UnavailableError),
+    ("APIGW.0705", 500, Verdict.UNAVAILABLE, UnavailableError),
+]
+
+
+def answer(body: object, status: int = 200, **headers: str) -> Answer:
+    text = body if isinstance(body, bytes) else json.dumps(body).encode()
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(status, {"X-Request-Id": REQUEST_ID, **named}, text)
+
+
+def result(event_id: str | None = None, code: Any = None, message: str | None = None) -> dict[str, Any]:
+    return {"error_code": code, "error_msg": message, "event_id": event_id}
+
+
+def results(*events: dict[str, Any]) -> dict[str, Any]:
+    failed = sum(1 for one in events if one["error_code"])
+    return {"failed_count": failed, "events": events}
+
+
+def outcomes(told: Answer, *ids: str) -> Sequence[Outcome]:
+    read = read_outcomes(told, ids, NOW)
+    assert not isinstance(read, Failure)
+    assert len(read) == len(ids)
+    return read
+
+
+def failure(told: Answer, *ids: str) -> Failure:
+    read = read_outcomes(told, ids or ("001",), NOW)
+    assert isinstance(read, Failure)
+    return read
+
+
+def error_of(body: object, status: int, **headers: str) -> SendError:
+    return failure(answer(body, status, **headers)).error
+
+
+@pytest.mark.parametrize(("code", "status", "verdict", "error"), TABLE)
+@pytest.mark.parametrize(
+    "shape",
+    [
+        '{"error_code":"CODE","error_msg":"why","error_detail":"because"}',
+        '{"error_code":"CODE","error_msg":"why","error_details":"because","request_id":"r"}',
+        '{"error_msg":"why: because","error_code":"CODE","request_id":"r","unknown":{"later":1}}',
+    ],
+    ids=["S3", "S4", "S7"],
+)
+def test_the_code_of_a_refused_request_decides(
+    *, code: str, status: int, verdict: Verdict, error: type[SendError], shape: str
+) -> None:
+    """In each shape of an error object, with the vendor's message and detail."""
+    told = failure(answer(shape.replace("CODE", code).encode(), status), "001", "002")
+    assert (told.verdict, type(told.error)) == (verdict, error)
+    assert (told.error.code, told.error.message) == (code, "why: because")
+    assert told.error.request_id == REQUEST_ID
+
+
+@pytest.mark.parametrize("code", [code for code, *_ in TABLE if code != "APIGW.0201"], ids=lambda code: code)
+def test_a_known_code_outweighs_the_status(code: str) -> None:
+    """Whatever a proxy makes of it."""
+    expected = next(verdict for known, _, verdict, _ in TABLE if known == code)
+    assert failure(answer({"error_code": code, "error_msg": "why"}, 418)).verdict is expected
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ('"00533013"', "00533013"),
+        ('"EG.00533013"', "00533013"),
+        ('"533013"', "00533013"),
+        ("533013", "00533013"),
+        ('" EG.00533013 "', "00533013"),
+        ('"APIGW.0307"', "APIGW.0307"),
+        ('"APIG.0307"', "APIG.0307"),
+    ],
+)
+def test_codes_are_normalised(written: str, code: str) -> None:
+    """The bus's own to eight digits; those of API Gateway stay."""
+    body = f'{{"error_code":{written},"error_msg":"why"}}'.encode()
+    assert error_of(body, 400).code == code
+    listed = f'{{"failed_count":1,"events":[{{"error_code":{written}}}]}}'.encode()
+    (outcome,) = outcomes(answer(listed), "001")
+    assert not isinstance(outcome, Delivered)
+    assert outcome.code == code
+
+
+def test_an_older_prefix_means_the_same() -> None:
+    """APIG for APIGW."""
+    assert failure(answer({"error_code": "APIG.0307"}, 401)).verdict is Verdict.EXPIRED
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (302, BlockedError),
+        (400, RefusedError),
+        (401, BlockedError),
+        (403, BlockedError),
+        (404, BlockedError),
+        (405, BlockedError),
+        (407, BlockedError),
+        (408, UnavailableError),
+        (413, RefusedError),
+        (429, ThrottledError),
+        (500, UnavailableError),
+        (502, UnavailableError),
+        (503, UnavailableError),
+    ],
+)
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"error_code":"EG.00599999","error_msg":"new"}', "00599999"),
+        (b'{"errorCode":"APIGW.9999"}', "APIGW.9999"),
+        (b"", None),
+        (b"<html>Bad gateway, 20260304</html>", None),
+        (b"[]", None),
+        (b"{}", None),
+        (b"\xff", None),
+        (b"[" * 100_000, None),
+        (b'{"failed_count":0,"events":7}', None),
+    ],
+)
+def test_an_unknown_code_or_none_goes_by_the_status(
+    *, body: bytes, code: str | None, status: int, error: type[SendError]
+) -> None:
+    """As when a proxy answers in the bus's place."""
+    raised = error_of(body, status)
+    assert (type(raised), raised.code) == (error, code or f"http_{status}")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"errorCode": "00513005", "errorMsg": "why"},
+        {"code": "00513005", "message": "why"},
+        {"error": {"code": "EG.00513005", "message": "why"}},
+        {"data": 1, "error": {"error_code": 513005, "error_msg": "why"}},
+    ],
+)
+def test_other_spellings_are_read(body: object) -> None:
+    """Those that the vendor's SDK knows, also one level down."""
+    raised = error_of(body, 400)
+    assert (type(raised), raised.code, raised.message) == (BlockedError, "00513005", "why")
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "error"),
+    [
+        ('{"error_code":00533013,"error_msg":too many events}', "00533013", RefusedError),
+        ("EG.00513005 the channel is not available", "00513005", BlockedError),
+        ("date 20260304, 00599999, then 00513005", "00513005", BlockedError),
+        ("error 00599999", "00599999", RefusedError),
+        ("rejected by APIGW.0307: the token must be updated", "APIGW.0307", BlockedError),
+        ("id 100533013", "http_400", RefusedError),
+    ],
+)
+def test_a_code_is_found_in_text_that_is_no_json(text: str, code: str, error: type[SendError]) -> None:
+    """S5: a known code first; digits inside longer ones are none."""
+    raised = error_of(text.encode(), 400)
+    assert (type(raised), raised.code, raised.message) == (error, code, text)
+
+
+def test_of_several_objects_the_first_counts() -> None:
+    """S6, with an error or with results."""
+    errors = b'{"error_code":"00513005","error_msg":"why"}\n{"error_code":"00533013"}'
+    assert error_of(errors, 400).code == "00513005"
+    first, second = (json.dumps(results(result("001", code), result("002"))) for code in ("00533012", None))
+    assert outcomes(answer((first + second).encode(), 400), "001", "002") == [
+        Rejected("00533012", "", REQUEST_ID),
+        ALONE,
+    ]
+
+
+def test_results_without_codes_are_acceptance() -> None:
+    """S1, with the bus's name for each event."""
+    assert outcomes(answer(results(result("001"), result("002"))), "001", "002") == [
+        Delivered("001"),
+        Delivered("002"),
+    ]
+
+
+@pytest.mark.parametrize("empty", [None, "", 0])
+def test_an_empty_code_is_none(empty: object) -> None:
+    """Null, an empty text, or zero."""
+    assert outcomes(answer(results(result("001", empty))), "001") == [Delivered("001")]
+
+
+def test_acceptance_holds_whatever_the_ids() -> None:
+    """The vendor's own sample is out of order; an id that is another event's is not passed on."""
+    sample = answer(results(result("003"), result("003"), result("002")))
+    assert outcomes(sample, "001", "002", "003") == [Delivered()] * 3
+    foreign = answer(results(result("a"), result("b")))
+    assert outcomes(foreign, "001", "002") == [Delivered("a"), Delivered("b")]
+
+
+def test_a_count_of_no_failures_is_enough() -> None:
+    """Where the list is missing."""
+    assert outcomes(answer({"failed_count": 0}), "001", "002") == [Delivered()] * 2
+    assert outcomes(answer({"failed_count": 0, "events": None}), "001") == [Delivered()]
+
+
+def test_members_that_came_later_are_ignored() -> None:
+    """The API guide asks for it."""
+    body = {"failed_count": 0, "events": [{**result("001"), "shard": 3}], "trace": {"id": 1}}
+    assert outcomes(answer(body), "001") == [Delivered("001")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"<html>20260304</html>",
+        b"\xff",
+        {"failed_count": 1},
+        {"failed_count": 0, "events": []},
+        {"failed_count": 0, "events": [result("001"), result("002")]},
+        {"failed_count": 0, "events": ["001"]},
+        {"failed_count": 0, "events": [{"event_id": 1}]},
+    ],
+)
+def test_a_success_that_cannot_be_read_is_no_answer(body: object) -> None:
+    """The events may have been taken or not."""
+    told = failure(answer(body))
+    assert isinstance(told.error, UnavailableError)
+    assert (told.error.code, told.error.request_id) == ("unreadable_answer", REQUEST_ID)
+
+
+def test_an_error_under_a_success_is_an_error() -> None:
+    """A known code decides; an unknown one may pass."""
+    assert isinstance(error_of({"error_code": "00513005"}, 200), BlockedError)
+    assert isinstance(error_of({"error_code": "00599999"}, 200), UnavailableError)
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [
+        ("00533012", Rejected("00533012", "why", REQUEST_ID)),
+        ("00014000", Rejected("00014000", "why", REQUEST_ID)),
+        ("EG.00513000", Rejected("00513000", "why", REQUEST_ID)),
+        ("00533007", RetryAlone("00533007", "why", REQUEST_ID)),
+        ("00533013", RetryAlone("00533013", "why", REQUEST_ID)),
+        ("00513005", Hold("00513005", "why", REQUEST_ID)),
+        ("APIGW.0307", Hold("APIGW.0307", "why", REQUEST_ID)),
+        ("APIGW.0308", Retry("APIGW.0308", "why", REQUEST_ID, RetryReason.THROTTLED)),
+        ("00015000", Retry("00015000", "why", REQUEST_ID)),
+        ("00599999", Retry("00599999", "why", REQUEST_ID, max_attempts=MAX_ATTEMPTS_UNKNOWN)),
+    ],
+)
+def test_the_code_of_one_event_is_its_own(code: str, outcome: Outcome) -> None:
+    """S2 under 200: what has no code was accepted."""
+    told = answer(results(result("001"), result("002", code, "why")))
+    assert outcomes(told, "001", "002") == [Delivered("001"), outcome]
+
+
+@pytest.mark.parametrize("code", ["00533007", "00533013"])
+def test_what_is_too_much_by_itself_is_refused(code: str) -> None:
+    """It cannot be made smaller."""
+    assert outcomes(answer(results(result("001", code))), "001") == [Rejected(code, "", REQUEST_ID)]
+
+
+def test_results_are_matched_by_id() -> None:
+    """In whatever order they come."""
+    told = answer(results(result("003"), result("001", "00533012"), result("002")))
+    assert outcomes(told, "001", "002", "003") == [
+        Rejected("00533012", "", REQUEST_ID),
+        Delivered("002"),
+        Delivered("003"),
+    ]
+
+
+def test_results_without_ids_are_matched_by_position() -> None:
+    """Nothing contradicts it."""
+    told = answer(results(result(), result(None, "00533012"), result("003")))
+    rejected = Rejected("00533012", "", REQUEST_ID)
+    assert outcomes(told, "001", "002", "003") == [Delivered(), rejected, Delivered("003")]
+
+
+def test_events_of_one_id_are_matched_by_position() -> None:
+    """An id is unique per source only."""
+    told = answer(results(result("001"), result("001", "00533012")))
+    assert outcomes(told, "001", "001") == [Delivered("001"), Rejected("00533012", "", REQUEST_ID)]
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize(
+    ("listed", "ids"),
+    [
+        (["003", "003", "002"], ["001", "002", "003"]),
+        (["002", "001"], ["001", "001"]),
+        (["a", "b"], ["001", "002"]),
+        (["001"], ["001", "002"]),
+        ([None, "001"], ["001", "002"]),
+        ([None, None, None], ["001", "002"]),
+    ],
+)
+def test_results_that_cannot_be_matched_decide_nothing(
+    *, listed: list[str | None], ids: list[str], status: int
+) -> None:
+    """Each event is sent again by itself: a wrong guess would lose one."""
+    first, *others = listed
+    told = answer(results(result(first, "00533012"), *map(result, others)), status)
+    assert outcomes(told, *ids) == [ALONE] * len(ids)
+
+
+def test_the_only_result_is_that_of_the_only_event() -> None:
+    """Whatever its id."""
+    told = answer(results(result("x", "00533012")), 400)
+    assert outcomes(told, "001") == [Rejected("00533012", "", REQUEST_ID)]
+
+
+def test_more_failures_than_codes_leave_the_others_undecided() -> None:
+    """Somebody among them failed."""
+    one = {"failed_count": 2, "events": [result("001", "00533012"), result("002"), result("003")]}
+    assert outcomes(answer(one), "001", "002", "003") == [Rejected("00533012", "", REQUEST_ID), ALONE, ALONE]
+    none = {"failed_count": 1, "events": [result("001"), result("002")]}
+    assert outcomes(answer(none), "001", "002") == [ALONE, ALONE]
+
+
+def test_in_a_refused_request_what_has_no_code_is_undecided() -> None:
+    """S2 under 400: the event that is named is refused, the others are sent again."""
+    told = answer(results(result("001"), result("002", "EG.00533012", "too large")), 400)
+    assert outcomes(told, "001", "002") == [ALONE, Rejected("00533012", "too large", REQUEST_ID)]
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        ("00533013", Verdict.SPLIT),
+        ("00533007", Verdict.SPLIT),
+        ("00513005", Verdict.BLOCKED),
+        ("APIGW.0307", Verdict.EXPIRED),
+        ("APIGW.0308", Verdict.THROTTLED),
+        ("00015000", Verdict.UNAVAILABLE),
+        ("00599999", Verdict.SPLIT),
+    ],
+)
+def test_a_refusal_of_all_may_be_written_beside_one(code: str, verdict: Verdict) -> None:
+    """As the user guide shows for too many events."""
+    told = failure(answer(results(result("001", code, "why"), result("002")), 400), "001", "002")
+    assert (told.verdict, told.error.code, told.error.message) == (verdict, code, "why")
+
+
+def test_results_under_a_server_error_count_for_nothing() -> None:
+    """All of it is sent again."""
+    told = failure(answer(results(result("001", "00533012"), result("002")), 503), "001", "002")
+    assert (told.verdict, told.error.code) == (Verdict.UNAVAILABLE, "http_503")
+
+
+def test_a_refusal_that_names_nothing_is_undecided() -> None:
+    """By itself, an event is not sent so for ever."""
+    told = answer(results(result("001"), result("002")), 400)
+    assert outcomes(told, "001", "002") == [ALONE, ALONE]
+    assert outcomes(answer(results(result("001")), 400), "001") == [
+        Retry("no_verdict", UNCLEAR, REQUEST_ID, RetryReason.UNCLEAR, max_attempts=MAX_ATTEMPTS_UNKNOWN)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [({}, None), ({"Retry_After": "7"}, 7.0), ({"Retry_After": "Wed, 04 Mar 2026 05:06:30 GMT"}, 30.0)],
+)
+def test_throttling_passes_on_how_long(headers: dict[str, str], seconds: float | None) -> None:
+    """Seconds or an HTTP date, or nothing."""
+    raised = error_of({"error_code": "APIGW.0308", "error_msg": "slower"}, 429, **headers)
+    assert isinstance(raised, ThrottledError)
+    assert (raised.retry_after_seconds, raised.request_id) == (seconds, REQUEST_ID)
+
+
+def test_the_request_id_may_stand_in_the_body() -> None:
+    """Where the header is missing; where both are, it is None."""
+    body = {"error_code": "00513005", "request_id": "in-body"}
+    for told, request_id in ((body, "in-body"), ({"error_code": "00513005"}, None)):
+        assert failure(Answer(400, {}, json.dumps(told).encode())).error.request_id == request_id
+
+
+def test_messages_are_cut() -> None:
+    """They end in logs and dead letters."""
+    (outcome,) = outcomes(answer(results(result("001", "00533012", "x" * 5000))), "001")
+    assert isinstance(outcome, Rejected)
+    assert len(outcome.message) == 1000
+    assert len(error_of({"error_code": "00513005", "error_msg": "x" * 5000}, 400).message) == 1000
+    assert len(error_of(b"x" * 5000, 400).message) == 1000
