@@ -5,7 +5,7 @@ Texts come in, reasons go out: nothing here knows HTTP, JSON or where a text cam
 
 import re
 from calendar import isleap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum
 from functools import lru_cache
 
@@ -35,7 +35,8 @@ _PARAMETER = re.compile(
     rf';[ \t]*+(?:({_TOKEN}+)[ \t]*+=[ \t]*+({_TOKEN}+|"[^"\\]*+(?:\\.[^"\\]*+)*+")[ \t]*+)?(?=;|\Z)',
     re.DOTALL,
 )
-_UTF8_NAMES = frozenset(("utf-8", "utf8", "us-ascii"))
+_UTF8_NAMES = frozenset(("utf-8", "utf8"))
+_ASCII_NAME = "us-ascii"
 _LONGEST_REMEMBERED = 128
 
 
@@ -75,18 +76,23 @@ class DataKind(Enum):
     JSON = "json"
     TEXT = "text"
     """`text/*` in UTF-8."""
+    ASCII_TEXT = "ascii_text"
+    """`text/*` in US-ASCII: UTF-8 as long as it keeps to that."""
     OTHER = "other"
 
 
 def speaks_utf8(media_type: str) -> bool:
     """Whether no `charset` of the media type names anything but UTF-8 or its subset US-ASCII."""
+    return all(name in _UTF8_NAMES or name == _ASCII_NAME for name in _charsets(media_type))
+
+
+def _charsets(media_type: str) -> Iterator[str]:
     position = media_type.find(";")
     while position >= 0 and (parameter := _PARAMETER.match(media_type, position)) is not None:
         name, value = parameter.groups()
-        if name and name.lower() == "charset" and value.strip('"').lower() not in _UTF8_NAMES:
-            return False
+        if name and name.lower() == "charset":
+            yield value.strip('"').lower()
         position = parameter.end() if parameter.end() < len(media_type) else -1
-    return True
 
 
 def _classify(media_type: str) -> DataKind | None:
@@ -95,7 +101,9 @@ def _classify(media_type: str) -> DataKind | None:
     main, sub = match[1].lower(), match[2].lower()
     if sub == "json" or sub.endswith("+json"):
         return DataKind.JSON
-    return DataKind.TEXT if main == "text" and speaks_utf8(media_type) else DataKind.OTHER
+    if main != "text" or not speaks_utf8(media_type):
+        return DataKind.OTHER
+    return DataKind.ASCII_TEXT if _ASCII_NAME in _charsets(media_type) else DataKind.TEXT
 
 
 _remembered = lru_cache(maxsize=256)(_classify)

@@ -190,6 +190,7 @@ def _data_member(body: bytes, datacontenttype: str | None) -> bytes:
     kind = None if datacontenttype is None else data_kind(datacontenttype)
     if kind is DataKind.JSON and (value := read_value(body)) is not None:
         return b',"data":' + value
-    if kind is DataKind.TEXT and (text := _decode_utf8(body)) is not None:
+    is_text = kind is DataKind.TEXT or (kind is DataKind.ASCII_TEXT and body.isascii())
+    if is_text and (text := _decode_utf8(body)) is not None:
         return b',"data":' + encode(text)
     return b',"data_base64":"' + b2a_base64(body, newline=False) + b'"'
