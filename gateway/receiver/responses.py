@@ -151,7 +151,7 @@ def refusal(error: InvalidEventError, *, refused: Iterable[tuple[Reason, int]] |
         error.detail,
         faults=faults,
         refused=refused,
-        fields=b"Accept-Encoding: gzip, deflate\r\n" if error.http_status == _UNSUPPORTED else b"",
+        fields=_ACCEPT if error.http_status == _UNSUPPORTED else b"",
     )
 
 
@@ -175,6 +175,8 @@ def unavailable(
 
 
 _UNSUPPORTED = 415
+_ACCEPT = b"Accept: application/cloudevents+json, application/cloudevents-batch+json\r\n"
+"""What to send instead (RFC 9110 15.5.16); never beside Accept-Encoding, which blames the coding (12.5.3)."""
 _REASONS = {
     400: Reason.MALFORMED_HTTP,
     413: Reason.TOO_LARGE,
@@ -196,6 +198,12 @@ OPTIONS = Response(200, fields=_ALLOW)
 NOT_FOUND = problem(404, "no such path or destination", faults=(Fault(Reason.UNDELIVERABLE),))
 METHOD_NOT_ALLOWED = problem(
     405, "events are sent with POST", faults=(Fault(Reason.MALFORMED_HTTP),), fields=_ALLOW
+)
+UNSUPPORTED_CODING = problem(
+    415,
+    "the content codings understood are gzip and deflate, one at a time",
+    faults=(Fault(Reason.UNSUPPORTED_MEDIA_TYPE),),
+    fields=b"Accept-Encoding: gzip, deflate\r\n",
 )
 EXPECTATION_FAILED = problem(
     417, "the only expectation understood is 100-continue", faults=(Fault(Reason.MALFORMED_HTTP),)

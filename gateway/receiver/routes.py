@@ -17,7 +17,7 @@ from gateway.cloudevents.http import ContentMode, content_mode, read_events
 from gateway.errors import EventTooLargeError, Fault, InvalidEventError, Reason
 from gateway.event import Event
 from gateway.receiver.framing import Headers
-from gateway.receiver.inflate import Coding, content_coding, inflate
+from gateway.receiver.inflate import Coding, UnsupportedCodingError, content_coding, inflate
 from gateway.receiver.limits import ReceiverLimits
 from gateway.receiver.responses import (
     ACCEPTED,
@@ -26,6 +26,7 @@ from gateway.receiver.responses import (
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
     OPTIONS,
+    UNSUPPORTED_CODING,
     Response,
     reason_of,
     refusal,
@@ -133,6 +134,8 @@ class Routes:
             mode = binding.mode(request.headers)
             coding = content_coding(request.fields.get(b"content-encoding"))
             self._check_length(length)
+        except UnsupportedCodingError:
+            return UNSUPPORTED_CODING
         except InvalidEventError as error:
             return refusal(error)
         if self._statistics.receiving_bytes + length > self._limits.max_receiving_bytes:
@@ -208,10 +211,10 @@ def _path(target: bytes) -> bytes:
     path = target.partition(b"?")[0]
     if path.startswith(b"/"):
         return path
-    scheme, found, rest = path.partition(b"://")
-    if not found or scheme.lower() not in (b"http", b"https"):
-        return b""
-    return b"/" + rest.partition(b"/")[2]
+    scheme, _, rest = path.partition(b"://")
+    authority, _, path = rest.partition(b"/")
+    # An http URI without a host must be rejected (RFC 9110 4.2.1).
+    return b"/" + path if authority and scheme.lower() in (b"http", b"https") else b""
 
 
 def _without_delivery(request: Request) -> Response:

@@ -5,10 +5,10 @@ import zlib
 
 import pytest
 
-from gateway.errors import EventTooLargeError, InvalidEventError, Reason, UnsupportedMediaTypeError
-from gateway.receiver.inflate import Coding, content_coding, inflate
+from gateway.errors import EventTooLargeError, InvalidEventError, Reason
+from gateway.receiver.inflate import Coding, UnsupportedCodingError, content_coding, inflate
 from gateway.receiver.limits import ReceiverLimits
-from tests.support.http import EVENT, Wire, delivery, request
+from tests.support.http import BATCHED, EVENT, STRUCTURED, Wire, delivery, request
 
 LIMIT = 1000
 ENCODED = {Coding.GZIP: gzip.compress(EVENT), Coding.DEFLATE: zlib.compress(EVENT)}
@@ -35,8 +35,8 @@ def test_a_field_names_one_coding_or_none(field: bytes | None, coding: Coding | 
 
 @pytest.mark.parametrize("field", [b"br", b"zstd", b"compress", b"gzip, deflate", b"gzip gzip", b"\xff"])
 def test_other_codings_are_unsupported(field: bytes) -> None:
-    """415, two at once included."""
-    with pytest.raises(UnsupportedMediaTypeError):
+    """Two at once included."""
+    with pytest.raises(UnsupportedCodingError):
         content_coding(field)
 
 
@@ -67,11 +67,33 @@ def test_what_is_not_one_whole_stream_is_invalid(coding: Coding) -> None:
     whole = ENCODED[coding]
     cuts = [whole[:end] for end in range(len(whole))]
     spoilt = whole[:-1] + bytes([whole[-1] ^ 1])
-    for body in (*cuts, spoilt, whole + b"x", whole + whole, EVENT):
+    for body in (*cuts, spoilt, whole + b"x", whole + whole[:-1], whole + b"\0", EVENT):
         with pytest.raises(InvalidEventError) as caught:
             inflate(body, coding, max_bytes=LIMIT)
         assert caught.value.http_status == 400
         assert caught.value.faults[0].reason is Reason.MALFORMED_HTTP
+
+
+def test_a_gzip_body_may_have_several_members() -> None:
+    """RFC 1952 2.2: they follow one another, and so do their contents; the limit counts them together."""
+    body = b"".join(gzip.compress(EVENT[start : start + 10]) for start in range(0, len(EVENT), 10))
+    assert inflate(body, Coding.GZIP, max_bytes=len(EVENT)) == EVENT
+    with pytest.raises(EventTooLargeError):
+        inflate(body, Coding.GZIP, max_bytes=len(EVENT) - 1)
+
+
+def test_the_members_of_a_body_are_bounded() -> None:
+    """Sixteen, empty ones too: each costs more than its bytes."""
+    empty = gzip.compress(b"")
+    assert inflate(empty * 15 + gzip.compress(EVENT), Coding.GZIP, max_bytes=LIMIT) == EVENT
+    with pytest.raises(InvalidEventError):
+        inflate(empty * 16 + gzip.compress(EVENT), Coding.GZIP, max_bytes=LIMIT)
+
+
+def test_a_deflate_body_is_one_stream() -> None:
+    """RFC 1950 knows no members."""
+    with pytest.raises(InvalidEventError):
+        inflate(zlib.compress(EVENT) + zlib.compress(b" "), Coding.DEFLATE, max_bytes=LIMIT)
 
 
 def test_a_bare_deflate_stream_is_invalid() -> None:
@@ -84,7 +106,8 @@ def test_a_bare_deflate_stream_is_invalid() -> None:
 @pytest.mark.parametrize("name", [b"gzip", b"x-gzip", b"deflate"])
 def test_an_encoded_request_is_taken(name: bytes) -> None:
     """In every content mode the decoded bytes are the body."""
-    body = ENCODED[Coding.DEFLATE if name == b"deflate" else Coding.GZIP]
+    encode = zlib.compress if name == b"deflate" else gzip.compress
+    body, batch = encode(EVENT), encode(b"[" + EVENT + b"," + EVENT + b"]")
     wire = Wire()
     binary = (
         b"ce-specversion: 1.0",
@@ -96,9 +119,10 @@ def test_an_encoded_request_is_taken(name: bytes) -> None:
     answers = wire.send(
         delivery(b"Content-Encoding: " + name, body=body)
         + request(*binary, b"Content-Encoding: " + name, body=body)
+        + request(BATCHED, b"Content-Encoding: " + name, body=batch)
     )
-    assert [answer.status for answer in answers] == [202, 202]
-    assert [event.id for event in wire.intake.events] == ["1", "2"]
+    assert [answer.status for answer in answers] == [202] * 3
+    assert [event.id for event in wire.intake.events] == ["1", "2", "1", "1"]
     assert b'"data":' + EVENT in wire.intake.events[1].json
 
 
@@ -115,6 +139,14 @@ def test_a_body_over_the_limit_after_decoding_is_too_large() -> None:
     answer = wire.send(delivery(b"Content-Encoding: gzip", body=gzip.compress(b"x" * 201)))[0]
     assert answer.status == 413
     assert "200" in answer.problem["detail"]
+
+
+def test_a_body_over_the_limit_before_decoding_is_too_large() -> None:
+    """413 from its length alone, whatever it would become."""
+    body = gzip.compress(EVENT, compresslevel=0) + gzip.compress(b"") * 10
+    head = request(STRUCTURED, b"Content-Encoding: gzip", b"Content-Length: %d" % len(body))
+    answers = Wire(ReceiverLimits(max_body_bytes=len(body) - 1)).send(head)
+    assert [answer.status for answer in answers] == [413]
 
 
 def test_a_compressed_media_type_is_no_coding() -> None:

@@ -58,7 +58,7 @@ def test_a_path_names_every_destination_or_one(target: bytes, destination: str |
     "target",
     [
         b"/event", b"/events/", b"/events/grid", b"/events/orders/", b"/Events", b"//events", b"/events/%ff",
-        b"*", b"ftp://gateway.example/events", b"/events%2Forders",
+        b"*", b"ftp://gateway.example/events", b"http:///events", b"/events%2Forders",
     ],
 )  # fmt: skip
 def test_an_unknown_path_or_destination_is_not_found(target: bytes) -> None:
@@ -115,11 +115,19 @@ def test_options_on_an_unknown_path_is_not_found() -> None:
     assert only(Wire(), request(method=b"OPTIONS", target=b"/nowhere")).status == 404
 
 
-@pytest.mark.parametrize("rate", [(), (b"WebHook-Request-Rate: 120",), (b"WebHook-Request-Rate: many",)])
-def test_the_web_hook_handshake_is_consented_to(rate: tuple[bytes, ...]) -> None:
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (),
+        (b"WebHook-Request-Rate: 120",),
+        (b"WebHook-Request-Rate: many",),
+        (b"WebHook-Request-Callback: http://emitter.example/consent",),
+    ],
+)
+def test_the_web_hook_handshake_is_consented_to(lines: tuple[bytes, ...]) -> None:
     """WH 4.2: from anyone and at any rate, both always said, as the endpoint asks for no credentials."""
-    answer = only(Wire(), request(b"WebHook-Request-Origin: emitter.example", *rate, method=b"OPTIONS"))
-    assert answer.status == 200
+    answer = only(Wire(), request(b"WebHook-Request-Origin: emitter.example", *lines, method=b"OPTIONS"))
+    assert (answer.status, answer.body, answer.headers["allow"]) == (200, b"", "POST, OPTIONS")
     assert answer.headers["webhook-allowed-origin"] == "*"
     assert answer.headers["webhook-allowed-rate"] == "*"
 
@@ -217,8 +225,12 @@ def test_what_is_no_event_we_read_is_an_unsupported_media_type(content_type: byt
     """415, from the head alone: the body's end need not be there."""
     wire = Wire()
     head = request(b"Content-Type: " + content_type, b"Content-Length: 1000")
-    assert only(wire, head).status == 415
+    answer = only(wire, head)
+    assert answer.status == 415
     assert wire.refused == {"unsupported_media_type": 1}
+    # RFC 9110 15.5.16 and 12.5.3: which field is there says whether the type or the coding is to blame.
+    assert answer.headers["accept"] == "application/cloudevents+json, application/cloudevents-batch+json"
+    assert "accept-encoding" not in answer.headers
 
 
 def test_two_content_types_are_refused() -> None:
@@ -233,6 +245,8 @@ def test_an_unsupported_coding_is_told_the_supported_ones(lines: tuple[bytes, ..
     wire = Wire()
     answer = only(wire, delivery(*lines))
     assert (answer.status, answer.headers["accept-encoding"]) == (415, "gzip, deflate")
+    assert "accept" not in answer.headers
+    assert wire.refused == {"unsupported_media_type": 1}
     assert not wire.intake.accepted
 
 
@@ -340,7 +354,8 @@ def test_a_bug_is_answered_with_500_and_logged_once(caplog: pytest.LogCaptureFix
 
 def test_preferences_and_origins_change_nothing() -> None:
     """Unknown preferences are ignored (RFC 7240 2), and CORS does not protect servers (§10)."""
-    answer = only(Wire(), delivery(b"Prefer: reply", b"Origin: http://other.example"))
+    origins = (b"Origin: http://other.example", b"WebHook-Request-Origin: other.example")
+    answer = only(Wire(), delivery(b"Prefer: reply", *origins))
     assert (answer.status, set(answer.headers)) == (202, {"date", "content-length"})
 
 
