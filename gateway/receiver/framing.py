@@ -7,7 +7,11 @@ Host or two, chunked after another coding or in HTTP/1.0, heads of any size.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
+from contextlib import suppress
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from gateway.receiver.limits import ReceiverLimits
 from gateway.receiver.responses import METHOD_NOT_ALLOWED, RequestRefusedError, Response, malformed
@@ -100,6 +104,33 @@ _MALFORMED = malformed(400, "the request is not well-formed HTTP/1.1")
 def parser_refusal(error: Exception) -> Response:
     """The answer to bytes that the parser does not take."""
     return _PARSER_ERRORS.get(str(error), _MALFORMED)
+
+
+def behind_whole_requests(data: bytes) -> bytes:
+    """What of `data` comes behind the last request that is whole in it.
+
+    The parser tells nobody where it stopped. Fed ever shorter beginnings, it shows where the last whole
+    request ended: a dozen passes over a chunk that ends its connection.
+    """
+
+    def count(length: int) -> int:
+        requests = _Requests()
+        with suppress(HttpParserError, HttpParserUpgrade):
+            HttpRequestParser(requests).feed_data(data[:length])
+        return requests.count
+
+    return data[bisect_left(range(len(data)), count(len(data)), key=count) :]
+
+
+class _Requests:
+    """A parser's callbacks that count whole requests."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def on_message_complete(self) -> None:
+        """The end of one."""
+        self.count += 1
 
 
 def unknown_method(line: bytes, limits: ReceiverLimits) -> bytes | None:

@@ -13,8 +13,10 @@ from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrad
 from httptools.parser.errors import HttpParserInvalidMethodError
 
 from gateway.errors import Reason
+from gateway.receiver.body import Body
 from gateway.receiver.framing import (
     HTTP_1_1,
+    behind_whole_requests,
     body_framing,
     body_length,
     check_header_size,
@@ -34,7 +36,7 @@ from gateway.receiver.responses import (
     malformed,
     unavailable,
 )
-from gateway.receiver.routes import RECEIVING_RETRY_SECONDS, Exchange, Request
+from gateway.receiver.routes import Exchange, Request
 from gateway.receiver.service import Service
 from gateway.receiver.upgrade import HeadSeen
 
@@ -43,7 +45,7 @@ logger = logging.getLogger(__name__)
 MAX_DISCARDED_BYTES = 256 << 10
 """The rest of a refused request that is read away to keep its connection; a larger one ends it."""
 UNKNOWN_LINE = b"\0"
-"""The beginning of a request line that came behind another request: nobody knows where it starts."""
+"""What stands for a request line that came in one chunk with the end of a request begun before."""
 CONNECTION_RETRY_SECONDS = 1
 """What a client is told that finds every connection taken."""
 
@@ -67,6 +69,9 @@ class HttpConnection(asyncio.Protocol):
         # For the connection's life.
         self._service = service
         self._transport: asyncio.Transport
+        self._body = Body(service)
+        self.on_body = self._body.add
+        """The parser's: a piece of the body."""
         self._parser = HttpRequestParser(self)
         self._phase = Phase.IDLE
         self._since = 0.0
@@ -87,12 +92,6 @@ class HttpConnection(asyncio.Protocol):
         self._upgrade_framing = b""
         """Of a request that offers another protocol: the header line that frames its body."""
         self._exchange: Exchange
-        self._body: bytes | bytearray = b""
-        self._reserved = 0
-        """What of `receiving_bytes` is this body's."""
-        self._progress = 0
-        self._silent_bytes = 0
-        """Of a chunked body, the bytes since the last that were its content: extensions and trailers."""
 
     # asyncio's side
 
@@ -133,7 +132,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Give back what was held."""
         self._phase = Phase.CLOSING
-        self._release()
+        self._body.release()
         del self._parser  # it holds this object's methods, and is held by it
         self._service.connections.discard(self)
         self._service.on_connection_ended()
@@ -203,7 +202,7 @@ class HttpConnection(asyncio.Protocol):
             raise RequestRefusedError(line_too_long(self._service.limits))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header line, or a trailer's: those end in a list that nobody reads."""
+        """A header line, or a trailer's: those are kept until the request's end and never read."""
         self._headers.append((name.lower(), value.rstrip()))
 
     def on_headers_complete(self) -> None:
@@ -229,35 +228,18 @@ class HttpConnection(asyncio.Protocol):
             return
         self._exchange = decision
         self._phase = Phase.BODY
-        self._body = b""
-        self._progress = -1
-        if length:
-            self._reserve(length)
+        self._body.expect(length or 0)
         if waits:
             self._answers.append(CONTINUE)
-
-    def on_body(self, piece: bytes) -> None:
-        """A piece of the body; most come in one."""
-        if self._phase is not Phase.BODY:
-            return
-        if not self._body:
-            self._body = piece
-        else:
-            if isinstance(self._body, bytes):
-                self._body = bytearray(self._body)  # many small pieces would weigh far more than their bytes
-            self._body += piece
-        if len(self._body) > self._reserved:
-            self._grow(len(piece))
 
     def on_message_complete(self) -> None:
         """The request is complete, and so is its answer."""
         if self._upgrade_framing:
             return  # llhttp skips the body, but it is still to come
+        if self._headers:  # a trailer; the parser does heed its Connection, and will read nothing after it
+            self._keeps_alive = self._keeps_alive and self._parser.should_keep_alive()
         if self._phase is Phase.BODY:
-            exchange, body = self._exchange, bytes(self._body)
-            self._release()
-            self._body = b""
-            self._answer(self._service.routes.body(exchange, body))
+            self._answer(self._service.routes.body(self._exchange, self._body.take()))
         if self._phase is not Phase.CLOSING:
             self._phase = Phase.IDLE
             self._since = 0.0
@@ -289,9 +271,10 @@ class HttpConnection(asyncio.Protocol):
 
     def _read_line(self, data: bytes, before: Phase) -> None:
         """Answer a method that the parser does not know, once the request line is there."""
-        line = self._line + data if before is Phase.HEAD else data
-        if self._answers or before not in (Phase.IDLE, Phase.HEAD):
-            line = UNKNOWN_LINE
+        if before is Phase.IDLE:
+            line = behind_whole_requests(data) if self._answers else data
+        else:
+            line = UNKNOWN_LINE if self._answers or before is not Phase.HEAD else self._line + data
         try:
             if (target := unknown_method(line, self._service.limits)) is None:
                 return
@@ -329,12 +312,8 @@ class HttpConnection(asyncio.Protocol):
             self._head_bytes += len(data)
             if self._head_bytes > limits.max_request_line_bytes + limits.max_header_bytes:
                 self._end_with(header_too_large(limits))
-        elif self._phase is Phase.BODY:
-            grown = len(self._body) != self._progress
-            self._progress = len(self._body)
-            self._silent_bytes = 0 if grown else self._silent_bytes + len(data)
-            if self._silent_bytes > limits.max_header_bytes:
-                self._end_with(header_too_large(limits))
+        elif self._phase is Phase.BODY and self._body.is_silent(len(data)):
+            self._end_with(header_too_large(limits))
 
     def _refuse(self, response: Response, *, rest: int) -> None:
         """Answer before the body; read a small `rest` of it away, end the connection over a large one."""
@@ -378,29 +357,12 @@ class HttpConnection(asyncio.Protocol):
         """End our side; the client's end, or the sweep, ends the connection."""
         self._phase = Phase.CLOSING
         self._since = self._service.clock()
-        self._release()
+        self._body.release()
         if self._transport.can_write_eof():
             self._transport.write_eof()
         else:
             self._transport.close()
         self._service.on_connection_ended()
-
-    def _reserve(self, count: int) -> None:
-        self._reserved += count
-        self._service.statistics.receiving_bytes += count
-
-    def _release(self) -> None:
-        self._service.statistics.receiving_bytes -= self._reserved
-        self._reserved = 0
-
-    def _grow(self, count: int) -> None:
-        """Hold `count` more bytes of a chunked body, if there is room for them."""
-        service = self._service
-        if len(self._body) > service.limits.max_body_bytes:
-            raise RequestRefusedError(service.routes.too_large())
-        if service.statistics.receiving_bytes + count > service.limits.max_receiving_bytes:
-            raise RequestRefusedError(unavailable(Reason.NO_ROOM, RECEIVING_RETRY_SECONDS))
-        self._reserve(count)
 
 
 class _Ended(Exception):  # noqa: N818 - it is no error: it stops a parser that has come to the end

@@ -100,6 +100,30 @@ def test_trailers_are_not_headers() -> None:
 
 
 @pytest.mark.parametrize(
+    "field", [b"Content-Length: 5", b"Transfer-Encoding: chunked", b"transfer-encoding: gzip"]
+)
+def test_a_trailer_that_would_frame_the_body_is_malformed(field: bytes) -> None:
+    """RFC 9110 6.5.1 forbids to send one; whoever does may mean to smuggle a request."""
+    answers, wire = exchange(chunked(EVENT, trailer=field + b"\r\n") + delivery())
+    assert [(answer.status, answer.closes) for answer in answers] == [(400, True)]
+    assert not wire.intake.events
+
+
+def test_a_trailer_that_ends_the_connection_ends_it() -> None:
+    """The parser reads nothing behind it, so the answer must not promise that."""
+    answers, wire = exchange(chunked(EVENT, trailer=b"Connection: close\r\n") + delivery())
+    assert [(answer.status, answer.closes) for answer in answers] == [(202, True)]
+    assert len(wire.intake.events) == 1
+
+
+@pytest.mark.parametrize("field", [b"Host: other", b"Expect: 200-ok", b"Connection: Upgrade\r\nUpgrade: h2c"])
+def test_any_other_trailer_changes_nothing(field: bytes) -> None:
+    """Whatever it would mean in a head."""
+    answers, _ = exchange(chunked(EVENT, trailer=field + b"\r\n") + delivery())
+    assert [(answer.status, answer.closes) for answer in answers] == [(202, False)] * 2
+
+
+@pytest.mark.parametrize(
     "size", [b"+46", b"-46", b"0x46", b"4_6", b" 46", b"46 ", b"", b"g", "\uff146".encode(), b"F" * 17]
 )
 def test_a_chunk_size_is_hex_digits_only(size: bytes) -> None:
@@ -369,7 +393,21 @@ def test_the_path_of_an_unknown_method_counts_first() -> None:
     assert only(raw(b"FROB /nowhere HTTP/1.1", HOST)).status == 404
 
 
-def test_an_unknown_method_behind_another_request_is_malformed() -> None:
-    """In one chunk with it nobody knows where it began; alone it is 405. Both refuse and close."""
-    answers = Wire().send(delivery() + raw(b"FROB / HTTP/1.1", HOST))
-    assert [answer.status for answer in answers] == [202, 400]
+@pytest.mark.parametrize("first", [delivery(), chunked(EVENT), delivery(body=b"FROB / HTTP/1.1\r\n") * 2])
+@pytest.mark.parametrize(("target", "status"), [(b"/", 405), (b"/nowhere", 404), (b"/\x01", 400)])
+def test_an_unknown_method_behind_another_request_has_its_own_line(
+    first: bytes, target: bytes, status: int
+) -> None:
+    """In one chunk with others it is answered as alone: its line begins where the last request ended."""
+    answers, wire = exchange(first + raw(b"FROB " + target + b" HTTP/1.1", HOST) + delivery())
+    assert (answers[-1].status, answers[-1].closes) == (status, True)
+    assert len(answers) == 1 + first.count(b"Host: ")
+    assert wire.transport.has_ended
+
+
+def test_an_unknown_method_behind_the_end_of_another_request_is_malformed() -> None:
+    """Where that one began in an earlier chunk, nobody knows where the line begins: refused all the same."""
+    wire = Wire()
+    wire.send(delivery()[:-1])
+    answers = wire.send(EVENT[-1:] + raw(b"FROB / HTTP/1.1", HOST))
+    assert [(answer.status, answer.closes) for answer in answers] == [(202, False), (400, True)]
