@@ -114,8 +114,8 @@ class SendError(GatewayError):
         self.request_id = request_id
 
 
-class ThrottledError(SendError):
-    """The bus asks us to slow down: this pauses the whole destination, not just the batch."""
+class _LaterError(SendError):
+    """The bus may say when to come again: `retry_after_seconds` from now, None where it did not."""
 
     retryable = True
 
@@ -131,10 +131,12 @@ class ThrottledError(SendError):
         self.retry_after_seconds = retry_after_seconds
 
 
-class UnavailableError(SendError):
-    """Time-out, reset, 5xx, or an answer nobody can read: the entries may or may not have arrived."""
+class ThrottledError(_LaterError):
+    """The bus asks us to slow down: this pauses the whole destination, not just the batch."""
 
-    retryable = True
+
+class UnavailableError(_LaterError):
+    """Time-out, reset, 5xx, or an answer nobody can read: the entries may or may not have arrived."""
 
 
 class BlockedError(SendError):

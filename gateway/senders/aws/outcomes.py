@@ -90,8 +90,8 @@ class Failure(Struct, frozen=True):
 
     def error(self) -> SendError:
         """The failure as what `Sender.send` raises."""
-        if self.verdict is Verdict.THROTTLED:
-            return ThrottledError(
+        if self.verdict in _LATER:
+            return _LATER[self.verdict](
                 self.code,
                 self.message,
                 request_id=self.request_id,
@@ -100,8 +100,12 @@ class Failure(Struct, frozen=True):
         return _ERRORS[self.verdict](self.code, self.message, request_id=self.request_id)
 
 
-_ERRORS: Mapping[Verdict, type[UnavailableError | RefusedError | BlockedError]] = {
+_LATER: Mapping[Verdict, type[ThrottledError | UnavailableError]] = {
+    Verdict.THROTTLED: ThrottledError,
     Verdict.UNAVAILABLE: UnavailableError,
+}
+"""Those that pass on `Retry-After`: RFC 9110 §10.2.3 has it with 503 as RFC 6585 has it with 429."""
+_ERRORS: Mapping[Verdict, type[RefusedError | BlockedError]] = {
     Verdict.REFUSED: RefusedError,
     Verdict.EXPIRED: BlockedError,
     Verdict.CLOCK: BlockedError,

@@ -1,9 +1,11 @@
 """Every code of EventBridge, and what it makes of entries and requests."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from msgspec import Struct
 
 from gateway.errors import BlockedError, RefusedError, SendError, ThrottledError, UnavailableError
 from gateway.sender import Delivered, Hold, Rejected, Retry, RetryReason
@@ -35,28 +37,35 @@ def error_of(body: object, status: int, **headers: str) -> SendError:
     return read_failure(answer(body, status, **headers), NOW).error()
 
 
+RETRIED = "retry"
+PERMANENT = "permanent, this event"
+OPERATORS = "configuration"
+
+
+def entry_row(meaning: str, outcome: Retry | Rejected | Hold) -> Any:
+    """A row of the entries' table: its code is in the outcome."""
+    return pytest.param(outcome, id=f"{meaning}: {outcome.code}")
+
+
 @pytest.mark.parametrize(
-    ("code", "outcome"),
+    "outcome",
     [
-        ("InternalFailure", Retry("InternalFailure", "why", REQUEST_ID)),
-        ("InternalException", Retry("InternalException", "why", REQUEST_ID)),
-        ("ThrottlingException", Retry("ThrottlingException", "why", REQUEST_ID, RetryReason.THROTTLED)),
-        ("MalformedDetail", Rejected("MalformedDetail", "why", REQUEST_ID)),
-        ("InvalidArgument", Rejected("InvalidArgument", "why", REQUEST_ID)),
-        ("RedactionFailure", Rejected("RedactionFailure", "why", REQUEST_ID)),
-        ("NotAuthorizedForSourceException", Rejected("NotAuthorizedForSourceException", "why", REQUEST_ID)),
-        (
-            "NotAuthorizedForDetailTypeException",
-            Rejected("NotAuthorizedForDetailTypeException", "why", REQUEST_ID),
-        ),
-        ("AccessDeniedException", Hold("AccessDeniedException", "why", REQUEST_ID)),
-        ("InvalidAccountIdException", Hold("InvalidAccountIdException", "why", REQUEST_ID)),
-        ("NeverSeen", Retry("NeverSeen", "why", REQUEST_ID, max_attempts=MAX_ATTEMPTS_UNKNOWN)),
+        entry_row(RETRIED, Retry("InternalFailure", "why", REQUEST_ID)),
+        entry_row(RETRIED, Retry("InternalException", "why", REQUEST_ID)),
+        entry_row(RETRIED, Retry("ThrottlingException", "why", REQUEST_ID, RetryReason.THROTTLED)),
+        entry_row(PERMANENT, Rejected("MalformedDetail", "why", REQUEST_ID)),
+        entry_row(PERMANENT, Rejected("InvalidArgument", "why", REQUEST_ID)),
+        entry_row(PERMANENT, Rejected("RedactionFailure", "why", REQUEST_ID)),
+        entry_row(PERMANENT, Rejected("NotAuthorizedForSourceException", "why", REQUEST_ID)),
+        entry_row(PERMANENT, Rejected("NotAuthorizedForDetailTypeException", "why", REQUEST_ID)),
+        entry_row(OPERATORS, Hold("AccessDeniedException", "why", REQUEST_ID)),
+        entry_row(OPERATORS, Hold("InvalidAccountIdException", "why", REQUEST_ID)),
+        entry_row("any other", Retry("NeverSeen", "why", REQUEST_ID, max_attempts=MAX_ATTEMPTS_UNKNOWN)),
     ],
 )
-def test_the_code_of_a_failed_entry_decides_its_outcome(code: str, outcome: object) -> None:
+def test_the_code_of_a_failed_entry_decides_its_outcome(outcome: Retry | Rejected | Hold) -> None:
     """Each with the bus's message and request id, to be quoted later."""
-    assert read_outcomes(results({"ErrorCode": code, "ErrorMessage": "why"}), 1) == [outcome]
+    assert read_outcomes(results({"ErrorCode": outcome.code, "ErrorMessage": "why"}), 1) == [outcome]
 
 
 def test_outcomes_stand_in_the_order_of_the_entries() -> None:
@@ -103,59 +112,152 @@ def test_a_200_that_cannot_be_read_is_no_answer(body: object) -> None:
     assert (caught.value.code, caught.value.request_id) == ("unreadable_answer", REQUEST_ID)
 
 
-@pytest.mark.parametrize(
-    ("code", "status", "verdict"),
-    [
-        ("ThrottlingException", 400, Verdict.THROTTLED),
-        ("RequestLimitExceeded", 400, Verdict.THROTTLED),
-        ("TooManyRequestsException", 429, Verdict.THROTTLED),
-        ("InternalException", 500, Verdict.UNAVAILABLE),
-        ("InternalFailure", 500, Verdict.UNAVAILABLE),
-        ("ServiceUnavailable", 503, Verdict.UNAVAILABLE),
-        ("RequestTimeoutException", 408, Verdict.UNAVAILABLE),
-        ("RequestAbortedException", 400, Verdict.UNAVAILABLE),
-        ("ValidationException", 400, Verdict.REFUSED),
-        ("SerializationException", 400, Verdict.REFUSED),
-        ("MalformedHttpRequestException", 400, Verdict.REFUSED),
-        ("413", 413, Verdict.REFUSED),
-        ("ExpiredTokenException", 400, Verdict.EXPIRED),
-        ("ExpiredToken", 403, Verdict.EXPIRED),
-        ("RequestExpired", 400, Verdict.CLOCK),
-        ("UnrecognizedClientException", 400, Verdict.BLOCKED),
-        ("InvalidClientTokenId", 403, Verdict.BLOCKED),
-        ("InvalidSignatureException", 400, Verdict.BLOCKED),
-        ("IncompleteSignature", 400, Verdict.BLOCKED),
-        ("MissingAuthenticationToken", 403, Verdict.BLOCKED),
-        ("SignatureDoesNotMatch", 403, Verdict.BLOCKED),
-        ("OptInRequired", 403, Verdict.BLOCKED),
-        ("NotAuthorized", 401, Verdict.BLOCKED),
-        ("AccessDeniedException", 400, Verdict.BLOCKED),
-        ("UnknownOperationException", 404, Verdict.BLOCKED),
-        ("ResourceNotFoundException", 400, Verdict.BLOCKED),
-        # unknown ones go by the status
-        ("NeverSeen", 400, Verdict.REFUSED),
-        ("NeverSeen", 403, Verdict.BLOCKED),
-        ("NeverSeen", 500, Verdict.UNAVAILABLE),
-        ("NeverSeen", 307, Verdict.BLOCKED),
-    ],
+ENTRIES_TEXT = (
+    "1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have length"
+    " less than or equal to 10"
 )
-def test_the_code_of_a_failed_request_decides(code: str, status: int, verdict: Verdict) -> None:
-    """Not the status, as long as the code is known."""
-    failure = read_failure(answer({"__type": f"com.amazon.events#{code}", "message": "why"}, status), NOW)
-    assert (failure.verdict, failure.code, failure.message) == (verdict, code, "why")
+TIME_TEXTS = (
+    "Signature expired: 20260304T050607Z is now earlier than 20260304T051107Z",
+    "Signature not yet current: 20260304T050607Z is still later than 20260304T045607Z",
+)
+
+
+class Row(Struct, frozen=True):
+    """A row of the requests' table: what its codes mean, and what the sender raises in the end."""
+
+    meaning: str
+    verdict: Verdict
+    error: type[SendError]
+    cases: tuple[tuple[str, int, str], ...]
+    """Code, status and message."""
+
+    def params(self) -> Iterator[Any]:
+        """A named test case for each code."""
+        for number, (code, status, message) in enumerate(self.cases, 1):
+            yield pytest.param(self, code, status, message, id=f"{self.meaning}: {number} {code} {status}")
+
+
+ROWS = (
+    Row(
+        "retry, slower",
+        Verdict.THROTTLED,
+        ThrottledError,
+        (
+            ("ThrottlingException", 400, "Rate exceeded"),
+            ("RequestLimitExceeded", 400, "why"),
+            ("TooManyRequestsException", 429, "why"),
+        ),
+    ),
+    Row(
+        "retry",
+        Verdict.UNAVAILABLE,
+        UnavailableError,
+        (
+            ("InternalException", 500, "why"),
+            ("InternalFailure", 500, "why"),
+            ("ServiceUnavailable", 503, "why"),
+            ("RequestTimeoutException", 408, "why"),
+            ("RequestAbortedException", 400, "why"),
+        ),
+    ),
+    Row(
+        "split, too many or too large",
+        Verdict.REFUSED,
+        RefusedError,
+        (
+            ("ValidationException", 400, ENTRIES_TEXT),
+            ("ValidationException", 400, "Total size of the entries in the request is over the limit."),
+        ),
+    ),
+    Row("split, 413", Verdict.REFUSED, RefusedError, (("413", 413, "why"),)),
+    Row(
+        "split, to find it",
+        Verdict.REFUSED,
+        RefusedError,
+        (("ValidationException", 400, "why"), ("SerializationException", 400, "why")),
+    ),
+    Row(
+        "permanent, this request",
+        Verdict.REFUSED,
+        RefusedError,
+        (("MalformedHttpRequestException", 400, "why"),),
+    ),
+    Row(
+        "refresh credentials, then configuration",
+        Verdict.EXPIRED,
+        BlockedError,
+        (
+            ("ExpiredTokenException", 400, "why"),
+            ("ExpiredTokenException", 403, "why"),
+            ("ExpiredToken", 400, "why"),
+            ("ExpiredToken", 403, "why"),
+        ),
+    ),
+    Row(
+        "clock, then configuration",
+        Verdict.CLOCK,
+        BlockedError,
+        (
+            ("RequestExpired", 400, "why"),
+            *(("InvalidSignatureException", 400, text) for text in TIME_TEXTS),
+        ),
+    ),
+    Row(
+        "configuration",
+        Verdict.BLOCKED,
+        BlockedError,
+        (
+            ("UnrecognizedClientException", 400, "why"),
+            ("InvalidClientTokenId", 403, "why"),
+            ("InvalidSignatureException", 400, "why"),
+            ("IncompleteSignature", 400, "why"),
+            ("MissingAuthenticationToken", 403, "why"),
+            ("SignatureDoesNotMatch", 403, "why"),
+            ("OptInRequired", 403, "why"),
+            ("NotAuthorized", 401, "why"),
+            ("AccessDeniedException", 400, "why"),
+            ("AccessDeniedException", 403, "why"),
+        ),
+    ),
+    Row("wrong endpoint", Verdict.BLOCKED, BlockedError, (("UnknownOperationException", 404, "why"),)),
+    Row("missing bus", Verdict.BLOCKED, BlockedError, (("ResourceNotFoundException", 400, "why"),)),
+)
 
 
 @pytest.mark.parametrize(
-    "message",
+    ("row", "code", "status", "message"), [param for row in ROWS for param in row.params()]
+)
+def test_the_code_of_a_failed_request_decides(row: Row, code: str, status: int, message: str) -> None:
+    """Not the status, as long as the code is known; the text only where it tells a clock from a key."""
+    failure = read_failure(answer({"__type": f"com.amazon.events#{code}", "message": message}, status), NOW)
+    error = failure.error()
+    assert (failure.verdict, type(error)) == (row.verdict, row.error)
+    assert (error.code, error.message, error.request_id) == (code, message, REQUEST_ID)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "misleading"),
     [
-        "Signature expired: 20260304T050607Z is now earlier than 20260304T051107Z",
-        "Signature not yet current: 20260304T050607Z is still later than 20260304T045607Z",
+        ("ThrottlingException", 500, UnavailableError),
+        ("AccessDeniedException", 503, UnavailableError),
+        ("InternalException", 400, RefusedError),
+        ("ValidationException", 403, BlockedError),
     ],
 )
-def test_a_bad_signature_that_speaks_of_time_is_a_matter_of_clocks(message: str) -> None:
-    """The one code whose text decides."""
-    body = {"__type": "InvalidSignatureException", "message": message}
-    assert read_failure(answer(body, 400), NOW).verdict is Verdict.CLOCK
+def test_a_known_code_outweighs_its_status(code: str, status: int, misleading: type[SendError]) -> None:
+    """The same status alone would mean something else."""
+    assert type(error_of(b"", status)) is misleading
+    assert type(error_of({"__type": code}, status)) is not misleading
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(307, BlockedError), (400, RefusedError), (403, BlockedError), (500, UnavailableError)],
+)
+def test_an_unknown_code_goes_by_its_status(status: int, error: type[SendError]) -> None:
+    """But is told as the bus told it."""
+    raised = error_of({"__type": "NeverSeen"}, status)
+    assert (type(raised), raised.code) == (error, "NeverSeen")
 
 
 @pytest.mark.parametrize(
@@ -170,6 +272,7 @@ def test_a_bad_signature_that_speaks_of_time_is_a_matter_of_clocks(message: str)
         (429, ThrottledError, "http_429"),
         (500, UnavailableError, "http_500"),
         (502, UnavailableError, "http_502"),
+        (503, UnavailableError, "http_503"),
         (504, UnavailableError, "http_504"),
     ],
 )
@@ -206,10 +309,20 @@ def test_a_capital_message_is_read_too() -> None:
     ("headers", "seconds"),
     [({}, None), ({"Retry_After": "7"}, 7.0), ({"Retry_After": "Wed, 04 Mar 2026 05:06:30 GMT"}, 30.0)],
 )
-def test_throttling_passes_on_how_long(headers: dict[str, str], seconds: float | None) -> None:
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        pytest.param({"__type": "ThrottlingException"}, 400, id="throttled"),
+        pytest.param({"__type": "ServiceUnavailable"}, 503, id="unavailable"),
+        pytest.param(b"<html>Maintenance</html>", 503, id="unavailable, by a proxy"),
+    ],
+)
+def test_a_bus_may_say_when_to_come_again(
+    body: object, status: int, headers: dict[str, str], seconds: float | None
+) -> None:
     """Seconds or an HTTP date, or nothing."""
-    raised = error_of({"__type": "ThrottlingException"}, 400, **headers)
-    assert isinstance(raised, ThrottledError)
+    raised = error_of(body, status, **headers)
+    assert isinstance(raised, (ThrottledError, UnavailableError))
     assert (raised.retry_after_seconds, raised.request_id) == (seconds, REQUEST_ID)
 
 
