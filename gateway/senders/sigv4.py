@@ -8,6 +8,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -22,6 +23,13 @@ class Credentials(Struct, frozen=True):
     access_key_id: str
     secret_access_key: Secret
     session_token: Secret = Secret("")
+
+
+class RequestSigner(Protocol):
+    """Signs POSTs to `/` with one of AWS's signatures."""
+
+    def sign(self, body: bytes, at: float) -> dict[str, str]:
+        """All headers to send with `body`, the signature included; `at` is seconds since the epoch."""
 
 
 class Signer:
