@@ -1,6 +1,5 @@
 """Sends batches to Amazon EventBridge: `PutEvents`, signed and posted directly."""
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -10,18 +9,18 @@ import orjson
 
 from gateway import __version__
 from gateway.entry import Batch
-from gateway.errors import BlockedError, RefusedError
+from gateway.errors import BlockedError
 from gateway.event import Event
 from gateway.sender import Limits, Outcome, SenderStatus
 from gateway.senders.aws.config import AwsConfig, endpoint_of, limits_of, region_of
 from gateway.senders.aws.credentials import ChainCredentials, CredentialSource, StaticCredentials
 from gateway.senders.aws.entry import EntryFormat
 from gateway.senders.aws.outcomes import Failure, Verdict, read_failure, read_outcomes
+from gateway.senders.aws.presence import BusPresence
 from gateway.senders.http import Answer, HttpClient, http_date
 from gateway.senders.sigv4 import Credentials, Signer
-from gateway.senders.single_flight import SingleFlight
 
-_log = logging.getLogger(__name__)
+_SERVICE = "events"
 
 
 class _Operation(StrEnum):
@@ -30,11 +29,18 @@ class _Operation(StrEnum):
 
 
 class AwsSender:
-    """One EventBridge bus. `clock` gives wall-clock seconds since the epoch, for signatures."""
+    """One EventBridge bus, behind its region's endpoint.
 
-    def __init__(self, config: AwsConfig, clock: Callable[[], float] = time.time) -> None:
+    `clock` gives wall-clock seconds since the epoch, for signatures; `monotonic` paces the looks at the bus.
+    """
+
+    def __init__(
+        self,
+        config: AwsConfig,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._limits = limits_of(config)
-        self._event_bus = config.event_bus
         self._region = region_of(config)
         self._url = endpoint_of(config)
         self._format = EntryFormat(
@@ -50,9 +56,8 @@ class AwsSender:
         self._clock = clock
         self._clock_error_seconds = 0.0
         """What the bus's clock is ahead of ours; looked at only after it complained."""
-        self._look_up_bus = SingleFlight(self._describe_bus)
-        self._bus_is_known = False
-        self._told_of_missing_right = False
+        self._describe_body = orjson.dumps({"Name": config.event_bus})
+        self._presence = BusPresence(self._describe_bus, event_bus=config.event_bus, clock=monotonic)
 
     @property
     def limits(self) -> Limits:
@@ -64,16 +69,12 @@ class AwsSender:
         return self._format.size(event)
 
     async def send(self, batch: Batch) -> Sequence[Outcome]:
-        """One `PutEvents`. The first is preceded by `DescribeEventBus`, and so is one after trouble.
-
-        For EventBridge answers 200 to events for a bus that does not exist, and drops them.
-        """
+        """One `PutEvents`, preceded now and then by a look whether the bus is there: see `BusPresence`."""
         try:
-            if not self._bus_is_known:
-                await self._look_up_bus()
+            await self._presence.ensure()
             answer = await self._call(_Operation.PUT_EVENTS, self._format.frame(batch.entries))
         except BlockedError:
-            self._bus_is_known = False
+            self._presence.forget()
             raise
         return read_outcomes(answer, len(batch.entries))
 
@@ -85,34 +86,8 @@ class AwsSender:
         """Close the connections."""
         await self._http.aclose()
 
-    async def _describe_bus(self) -> None:
-        """Raises BlockedError if the bus is missing, and what else `_call` raises."""
-        try:
-            await self._call(_Operation.DESCRIBE_EVENT_BUS, orjson.dumps({"Name": self._event_bus}))
-        except BlockedError as error:
-            if error.code == "ResourceNotFoundException":
-                raise BlockedError(
-                    error.code, f'event bus "{self._event_bus}": {error.message}', request_id=error.request_id
-                ) from error
-            if error.code != "AccessDeniedException":
-                raise
-            self._tell_of_missing_right(error)
-        except RefusedError as error:  # the question, not an event: no entry must be given up for it
-            raise BlockedError(error.code, error.message, request_id=error.request_id) from error
-        self._bus_is_known = True
-
-    def _tell_of_missing_right(self, error: BlockedError) -> None:
-        if self._told_of_missing_right:
-            return
-        self._told_of_missing_right = True
-        _log.warning(
-            "no right to look up the event bus: events for a bus that does not exist would be lost unseen",
-            extra={
-                "event_bus": self._event_bus,
-                "request_id": error.request_id,
-                "right": "events:DescribeEventBus",
-            },
-        )
+    async def _describe_bus(self) -> Answer:
+        return await self._call(_Operation.DESCRIBE_EVENT_BUS, self._describe_body)
 
     async def _call(self, operation: _Operation, body: bytes) -> Answer:
         """An answer with status 200, after one more try where credentials or clock were to blame."""
@@ -146,19 +121,17 @@ class AwsSender:
         return await self._http.post(self._url, headers, body)
 
     def _prepare_signers(self, credentials: Credentials) -> None:
-        host = self._url.host_port_subcomponent or ""
         for operation in _Operation:
-            self._signers[operation] = Signer(
-                credentials,
-                region=self._region,
-                service="events",
-                headers={
-                    "content-type": "application/x-amz-json-1.1",
-                    "host": host,
-                    "x-amz-target": operation,
-                },
-            )
+            self._signers[operation] = self._signer(credentials, operation)
         self._signed_with = credentials
+
+    def _signer(self, credentials: Credentials, operation: _Operation) -> Signer:
+        headers = {
+            "content-type": "application/x-amz-json-1.1",
+            "host": self._url.host_port_subcomponent or "",
+            "x-amz-target": operation,
+        }
+        return Signer(credentials, region=self._region, service=_SERVICE, headers=headers)
 
 
 def _source_of(config: AwsConfig) -> CredentialSource:

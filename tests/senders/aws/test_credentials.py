@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.emulators.aws import AwsBusOptions, AwsEmulator
+from gateway.emulators.aws import AwsBusOptions, AwsEmulator, Operation
 from gateway.emulators.faults import ExpireToken, Faults
 from gateway.emulators.sigv4 import AccessKey
 from gateway.errors import BlockedError
@@ -138,6 +138,24 @@ async def test_expired_credentials_are_renewed_and_the_batch_is_sent_again(
     assert isinstance(outcome, Delivered)
     assert expire_at is not None
     assert len(bus.received) == 1
+
+
+async def test_renewed_credentials_that_are_called_expired_too_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One renewal and one more try, not more: then it is a matter for an operator."""
+    keys = tuple(AccessKey(f"AKIDEXAMPLE{number}", SECRET, f"token-{number}") for number in (1, 2))
+    async with (
+        ScriptedServer(provided(1), provided(2)) as server,
+        AwsEmulator(AwsBusOptions(access_keys=keys)) as bus,
+    ):
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", server.url)
+        sender = AwsSender(AwsConfig(region="us-east-1", endpoint=bus.url))
+        bus.faults = Faults(standing=(ExpireToken(),))
+        with pytest.raises(BlockedError) as caught:
+            await sender.send(batch())
+        await sender.aclose()
+    assert caught.value.code == "ExpiredTokenException"
+    assert [request.operation for request in bus.requests].count(Operation.PUT_EVENTS) == 2
+    assert len(server.received) == 2
 
 
 def test_configured_credentials_cost_no_import_of_the_chain() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -16,9 +17,10 @@ from gateway.secret import Secret
 from gateway.sender import Delivered, SenderStatus
 from gateway.senders.aws.config import AwsConfig
 from gateway.senders.aws.entry import Detail
+from gateway.senders.aws.presence import LOOK_AGAIN_SECONDS
 from gateway.senders.aws.sender import AwsSender
 from tests.senders.builders import batch, event
-from tests.senders.scripted_server import Received, ScriptedServer, http_answer
+from tests.senders.scripted_server import Answer, HangUp, Received, ScriptedServer, http_answer
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 NOW = datetime.fromisoformat("2026-03-04T05:06:07Z").timestamp()
@@ -26,7 +28,12 @@ TAKEN = http_answer(b'{"FailedEntryCount":0,"Entries":[{"EventId":"a"}]}')
 DESCRIBED = http_answer(b'{"Name":"default"}')
 
 
-def sender_to(url: str, clock: Callable[[], float] | None = None, **keys: Any) -> AwsSender:
+def sender_to(
+    url: str,
+    clock: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] = time.monotonic,
+    **keys: Any,
+) -> AwsSender:
     """A sender with the documented example credentials."""
     config = AwsConfig(
         **{
@@ -37,7 +44,7 @@ def sender_to(url: str, clock: Callable[[], float] | None = None, **keys: Any) -
             **keys,
         }
     )
-    return AwsSender(config) if clock is None else AwsSender(config, clock)
+    return AwsSender(config, clock, monotonic)
 
 
 def failed(code: str, message: str = "why", status: int = 400, **headers: str) -> bytes:
@@ -149,6 +156,44 @@ async def test_a_look_that_fails_sends_nothing(answer: bytes, error: type[SendEr
         assert type(await error_of(sender)) is error
         assert await sender.send(batch()) == [Delivered("a")]
         await sender.aclose()
+
+
+async def test_a_bus_deleted_while_running_blocks() -> None:
+    """Found out within five minutes of sending, and mended when the bus is there again."""
+    missing = failed("ResourceNotFoundException", "Event bus orders does not exist.")
+    now = [0.0]
+    async with ScriptedServer(DESCRIBED, TAKEN, missing, DESCRIBED, TAKEN) as server:
+        sender = sender_to(server.url, event_bus="orders", monotonic=lambda: now[0])
+        assert await sender.send(batch()) == [Delivered("a")]
+        now[0] = LOOK_AGAIN_SECONDS
+        assert isinstance(await error_of(sender), BlockedError)
+        assert await sender.send(batch()) == [Delivered("a")]
+        await sender.aclose()
+    looks_and_puts = ["DescribeEventBus", "PutEvents"]
+    assert [target(request) for request in server.received] == [
+        *looks_and_puts,
+        "DescribeEventBus",
+        *looks_and_puts,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (HangUp(), "connection_reset"),
+        (HangUp(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhal"), "connection_reset"),
+        (http_answer(b"<html>Bad gateway</html>", 502), "http_502"),
+        (http_answer(b"", 504), "http_504"),
+    ],
+    ids=["reset", "half an answer", "502", "504"],
+)
+async def test_no_answer_of_the_bus_is_unavailability(answer: Answer, code: str) -> None:
+    """Connection errors and gateways' own pages: the entries are sent again, unchanged."""
+    async with ScriptedServer(DESCRIBED, answer) as server:
+        sender = sender_to(server.url)
+        error = await error_of(sender)
+        await sender.aclose()
+    assert (type(error), error.code) == (UnavailableError, code)
 
 
 async def test_the_bus_is_looked_up_again_after_trouble() -> None:
