@@ -41,10 +41,19 @@ class Detail(StrEnum):
 
 
 class EntryFormat:
-    """Measures and writes entries for one bus; all that is the same in each of them is made once."""
+    """Measures and writes entries for one bus; all that is the same in each of them is made once.
+
+    `endpoint_id` is that of a global endpoint, or empty: it stands in each request, and counts nothing.
+    """
 
     def __init__(
-        self, *, event_bus: str, detail: Detail, resources: Sequence[str], max_event_bytes: int
+        self,
+        *,
+        event_bus: str,
+        detail: Detail,
+        resources: Sequence[str],
+        max_event_bytes: int,
+        endpoint_id: str = "",
     ) -> None:
         self._detail_is_data = detail is Detail.DATA
         self._max_event_bytes = max_event_bytes
@@ -52,6 +61,9 @@ class EntryFormat:
         self._constant = b',"EventBusName":' + orjson.dumps(event_bus)
         if resources:
             self._constant += b',"Resources":' + orjson.dumps(list(resources))
+        self._head = b'{"Entries":['
+        if endpoint_id:
+            self._head = b'{"EndpointId":%b,"Entries":[' % orjson.dumps(endpoint_id)
 
     def size(self, event: Event) -> int:
         """The bytes that count: the text of Source, DetailType, Detail and Resources, and 14 for Time.
@@ -86,7 +98,7 @@ class EntryFormat:
 
     def frame(self, entries: Iterable[Entry]) -> bytes:
         """The body of one PutEvents request, without white space of ours."""
-        return b'{"Entries":[' + b",".join([self._entry(entry.event) for entry in entries]) + b"]}"
+        return self._head + b",".join([self._entry(entry.event) for entry in entries]) + b"]}"
 
     def _entry(self, event: Event) -> bytes:
         detail = _data_object(event.json) if self._detail_is_data else event.json

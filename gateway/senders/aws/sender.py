@@ -18,7 +18,8 @@ from gateway.senders.aws.entry import EntryFormat
 from gateway.senders.aws.outcomes import Failure, Verdict, read_failure, read_outcomes
 from gateway.senders.aws.presence import BusPresence
 from gateway.senders.http import Answer, HttpClient, http_date
-from gateway.senders.sigv4 import Credentials, Signer
+from gateway.senders.sigv4 import Credentials, RequestSigner, Signer
+from gateway.senders.sigv4a import AsymmetricSigner
 
 _SERVICE = "events"
 
@@ -29,7 +30,7 @@ class _Operation(StrEnum):
 
 
 class AwsSender:
-    """One EventBridge bus, behind its region's endpoint.
+    """One EventBridge bus, behind its region's endpoint or a global one.
 
     `clock` gives wall-clock seconds since the epoch, for signatures; `monotonic` paces the looks at the bus.
     """
@@ -42,17 +43,19 @@ class AwsSender:
     ) -> None:
         self._limits = limits_of(config)
         self._region = region_of(config)
+        self._is_global = bool(config.endpoint_id)
         self._url = endpoint_of(config)
         self._format = EntryFormat(
             event_bus=config.event_bus,
             detail=config.detail,
             resources=config.resources,
             max_event_bytes=self._limits.max_entry_bytes,
+            endpoint_id=config.endpoint_id,
         )
         self._http = HttpClient(user_agent=f"gateway/{__version__}")
         self._credentials = _source_of(config)
         self._signed_with: Credentials | None = None
-        self._signers: dict[_Operation, Signer] = {}
+        self._signers: dict[_Operation, RequestSigner] = {}
         self._clock = clock
         self._clock_error_seconds = 0.0
         """What the bus's clock is ahead of ours; looked at only after it complained."""
@@ -71,7 +74,11 @@ class AwsSender:
     async def send(self, batch: Batch) -> Sequence[Outcome]:
         """One `PutEvents`, preceded now and then by a look whether the bus is there: see `BusPresence`."""
         try:
-            await self._presence.ensure()
+            # Behind a global endpoint nobody looks. DescribeEventBus knows no EndpointId: it asks one
+            # region, and a region without its bus, or without answers, is just what the endpoint is
+            # there to pass over. Which two regions those are, the id does not say.
+            if not self._is_global:
+                await self._presence.ensure()
             answer = await self._call(_Operation.PUT_EVENTS, self._format.frame(batch.entries))
         except BlockedError:
             self._presence.forget()
@@ -125,12 +132,14 @@ class AwsSender:
             self._signers[operation] = self._signer(credentials, operation)
         self._signed_with = credentials
 
-    def _signer(self, credentials: Credentials, operation: _Operation) -> Signer:
+    def _signer(self, credentials: Credentials, operation: _Operation) -> RequestSigner:
         headers = {
             "content-type": "application/x-amz-json-1.1",
             "host": self._url.host_port_subcomponent or "",
             "x-amz-target": operation,
         }
+        if self._is_global:
+            return AsymmetricSigner(credentials, service=_SERVICE, headers=headers)
         return Signer(credentials, region=self._region, service=_SERVICE, headers=headers)
 
 

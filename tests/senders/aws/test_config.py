@@ -50,26 +50,59 @@ def test_the_configured_region_comes_first(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
-    ("region", "host"),
+    ("keys", "host"),
     [
-        ("eu-west-1", "events.eu-west-1.amazonaws.com"),
-        ("us-gov-west-1", "events.us-gov-west-1.amazonaws.com"),
-        ("cn-north-1", "events.cn-north-1.amazonaws.com.cn"),
-        ("cn-northwest-1", "events.cn-northwest-1.amazonaws.com.cn"),
-        ("eusc-de-east-1", "events.eusc-de-east-1.amazonaws.eu"),
+        pytest.param({}, "events.eu-west-1.amazonaws.com", id="partition aws"),
+        pytest.param(
+            {"region": "cn-north-1"}, "events.cn-north-1.amazonaws.com.cn", id="partition aws-cn: Beijing"
+        ),
+        pytest.param(
+            {"region": "cn-northwest-1"},
+            "events.cn-northwest-1.amazonaws.com.cn",
+            id="partition aws-cn: Ningxia",
+        ),
+        pytest.param(
+            {"region": "us-gov-west-1"}, "events.us-gov-west-1.amazonaws.com", id="partition aws-us-gov: West"
+        ),
+        pytest.param(
+            {"region": "us-gov-east-1"}, "events.us-gov-east-1.amazonaws.com", id="partition aws-us-gov: East"
+        ),
+        pytest.param(
+            {"region": "eusc-de-east-1"}, "events.eusc-de-east-1.amazonaws.eu", id="partition aws-eusc"
+        ),
+        pytest.param(
+            {"endpoint": "https://events.eu-west-1.api.aws"}, "events.eu-west-1.api.aws", id="dual stack"
+        ),
+        pytest.param(
+            {"region": "us-east-1", "endpoint": "https://events-fips.us-east-1.amazonaws.com"},
+            "events-fips.us-east-1.amazonaws.com",
+            id="FIPS",
+        ),
+        pytest.param(
+            {"endpoint_id": "abcde.veo"}, "abcde.veo.endpoint.events.amazonaws.com", id="global endpoint"
+        ),
+        pytest.param(
+            {"endpoint_id": "abcde.veo", "region": "cn-north-1"},
+            "abcde.veo.endpoint.events.amazonaws.com.cn",
+            id="global endpoint, partition aws-cn",
+        ),
     ],
 )
-def test_the_endpoint_follows_from_the_regions_partition(region: str, host: str) -> None:
-    """As the SDKs' rule set has it."""
-    assert str(endpoint_of(AwsConfig(region=region))) == f"https://{host}/"
-    assert faults(region=region) == {}
+def test_each_kind_of_endpoint_has_its_host(keys: dict[str, Any], host: str) -> None:
+    """As the SDKs' rule set has it; dual stack and FIPS are chosen by naming their host."""
+    assert str(endpoint_of(AwsConfig(**{"region": "eu-west-1", **keys}))) == f"https://{host}/"
+    assert faults(**keys) == {}
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:4010", "http://127.0.0.1:4010/"])
-def test_a_configured_endpoint_replaces_the_regions(endpoint: str) -> None:
+@pytest.mark.parametrize("endpoint_id", ["", "abcde.veo"])
+def test_a_configured_endpoint_replaces_the_regions_and_the_global_one(
+    endpoint: str, endpoint_id: str
+) -> None:
     """Requests go to its root."""
-    assert faults(endpoint=endpoint) == {}
-    assert str(endpoint_of(AwsConfig(region="eu-west-1", endpoint=endpoint))) == "http://127.0.0.1:4010/"
+    keys: dict[str, Any] = {"endpoint": endpoint, "endpoint_id": endpoint_id}
+    assert faults(**keys) == {}
+    assert str(endpoint_of(AwsConfig(region="eu-west-1", **keys))) == "http://127.0.0.1:4010/"
 
 
 def test_limits_default_to_what_every_region_takes() -> None:
@@ -99,7 +132,17 @@ def test_a_bus_is_a_name_or_an_arn(event_bus: str) -> None:
         ({"event_bus": "x" * 1601}, "event_bus"),
         ({"event_bus": "arn:aws:events:eu-west-1:123456789012:rule/orders"}, "event_bus"),
         ({"event_bus": "arn:aws:events:eu-west-1:123456789012:event-busv2/o/" + "a" * 25}, "event_bus"),
-        ({"endpoint_id": "abcde.veo"}, "endpoint_id"),
+        ({"endpoint_id": "abcde"}, "endpoint_id"),
+        ({"endpoint_id": "abcde.veo.endpoint"}, "endpoint_id"),
+        ({"endpoint_id": "-abcde.veo"}, "endpoint_id"),
+        ({"endpoint_id": "abcde.veo-"}, "endpoint_id"),
+        ({"endpoint_id": "abc_de.veo"}, "endpoint_id"),
+        ({"endpoint_id": "abcde.veo/"}, "endpoint_id"),
+        ({"endpoint_id": "a" * 47 + ".veo"}, "endpoint_id"),
+        (
+            {"endpoint_id": "abcde.veo", "endpoint": "https://events-fips.us-east-1.amazonaws.com"},
+            "endpoint_id",
+        ),
         ({"endpoint": "127.0.0.1:4010"}, "endpoint"),
         ({"endpoint": "ftp://127.0.0.1"}, "endpoint"),
         ({"endpoint": "https://host/path"}, "endpoint"),
@@ -139,9 +182,20 @@ def test_all_faults_are_found_in_one_run() -> None:
     }
 
 
-def test_global_endpoints_are_refused_by_name() -> None:
-    """Rather than sent to with a signature that they do not take."""
-    assert faults(endpoint_id="abcde.veo")["endpoint_id"] == "global endpoints (SigV4A) are not available yet"
+def test_the_longest_id_of_a_global_endpoint_is_taken() -> None:
+    """Fifty characters; one more is a fault."""
+    assert faults(endpoint_id="a" * 46 + ".veo") == {}
+
+
+def test_fips_and_global_endpoints_exclude_each_other() -> None:
+    """The SDKs refuse the pair too, and so would the endpoint."""
+    found = faults(endpoint_id="abcde.veo", endpoint="https://events-fips.us-east-1.amazonaws.com")
+    assert found == {"endpoint_id": "cannot be combined with a FIPS endpoint"}
+
+
+def test_a_global_endpoint_needs_a_region_all_the_same() -> None:
+    """It names the partition, as it does for the SDKs."""
+    assert list(faults(endpoint_id="abcde.veo", region="")) == ["region"]
 
 
 def test_no_fault_shows_a_secret() -> None:

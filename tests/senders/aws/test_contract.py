@@ -39,12 +39,13 @@ FAULTS: Mapping[Step, Fault] = {
 class AwsHarness:
     """The sender and an emulated bus."""
 
-    def __init__(self, bus: AwsEmulator) -> None:
+    def __init__(self, bus: AwsEmulator, *, endpoint_id: str = "") -> None:
         self._bus = bus
         self.sender = AwsSender(
             AwsConfig(
                 region="us-east-1",
                 endpoint=bus.url,
+                endpoint_id=endpoint_id,
                 access_key_id="AKIDEXAMPLE",
                 secret_access_key=Secret("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
             )
@@ -78,5 +79,17 @@ class TestAwsSender(SenderContract):
         """A fresh bus for each test."""
         async with AwsEmulator() as bus:
             harness = AwsHarness(bus)
+            yield harness
+            await harness.sender.aclose()
+
+
+class TestAwsSenderToAGlobalEndpoint(SenderContract):
+    """All of it again, with the other signature and no look at the bus."""
+
+    @pytest.fixture
+    async def harness(self) -> AsyncIterator[Harness]:
+        """A fresh bus for each test."""
+        async with AwsEmulator() as bus:
+            harness = AwsHarness(bus, endpoint_id="abcde.veo")
             yield harness
             await harness.sender.aclose()

@@ -65,6 +65,20 @@ def test_an_entry_is_written_in_these_bytes() -> None:
     )
 
 
+def test_a_global_endpoint_is_named_in_these_bytes() -> None:
+    """Once in each request, and not in an entry."""
+    named = EntryFormat(
+        event_bus="orders",
+        detail=Detail.EVENT,
+        resources=(),
+        max_event_bytes=LIMIT,
+        endpoint_id="abcde.veo",
+    )
+    entries = [entry(), entry()]
+    assert named.frame(entries) == b'{"EndpointId":"abcde.veo",' + entry_format().frame(entries)[1:]
+    assert named.size(entries[0].event) == entry_format().size(entries[0].event)
+
+
 def test_what_an_event_lacks_its_entry_lacks() -> None:
     """No null, no empty text."""
     assert list(first_entry(event())) == ["Source", "DetailType", "Detail", "EventBusName"]
