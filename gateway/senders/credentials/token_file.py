@@ -8,11 +8,15 @@ from gateway.senders.credentials.chain import ProviderError
 MAX_BYTES = 64 << 10
 
 
+class FileMissingError(ProviderError):
+    """There is no such file."""
+
+
 async def read_text(path: str) -> str:
     """The file's text, without white space around it.
 
-    Raises ProviderError, which names the path and not the content, for what cannot be read, is no
-    UTF-8, or is longer than MAX_BYTES.
+    Raises FileMissingError, or ProviderError for what cannot be read, is no UTF-8, or is longer than
+    MAX_BYTES; the messages name the path and not the content.
     """
     return await asyncio.to_thread(_read_text, path)
 
@@ -24,6 +28,8 @@ def _read_text(path: str) -> str:
         if len(content) > MAX_BYTES:
             raise ProviderError(f"{path} is larger than {MAX_BYTES} bytes")
         return content.decode().strip()
+    except FileNotFoundError as error:
+        raise FileMissingError(f"{path} is missing") from error
     except UnicodeDecodeError as error:
         raise ProviderError(f"{path} is not UTF-8 text") from error
     except (OSError, RuntimeError) as error:  # RuntimeError: no home directory to expand "~" to
