@@ -1,33 +1,22 @@
 """A client of the emulated bus that signs with the vendor's own signer, and can be made to err."""
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import aiohttp
 import msgspec
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from msgspec import Struct
 
 from gateway.emulators.aws import AwsEmulator
 from gateway.emulators.sigv4 import AccessKey
+from tests.emulators.wire import RawReply, exchange
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 
 
-class Reply(Struct, frozen=True):
-    """An answer, read whole."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def document(self) -> Any:
-        """The body as JSON."""
-        return msgspec.json.decode(self.body)
+class Reply(RawReply, frozen=True):
+    """An answer of Amazon's."""
 
     @property
     def code(self) -> str:
@@ -80,11 +69,8 @@ async def send(
     path: str = "/",
 ) -> Reply:
     """Send just these bytes and headers. Raises aiohttp.ClientError if the connection breaks."""
-    async with (
-        aiohttp.ClientSession(auto_decompress=False, skip_auto_headers=("Content-Type",)) as session,
-        session.request(method, bus.url + path, data=io.BytesIO(body), headers=headers) as response,
-    ):
-        return Reply(response.status, response.headers.copy(), await response.read())
+    reply = await exchange(method, bus.url + path, body, headers)
+    return Reply(reply.status, reply.headers, reply.body)
 
 
 async def call(bus: AwsEmulator, document: object, **signing: Any) -> Reply:

@@ -2,11 +2,19 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from gateway.emulators.alibaba import AlibabaEmulator
 from gateway.emulators.aws import AwsEmulator
 
 
 @pytest.fixture
 async def bus() -> AsyncIterator[AwsEmulator]:
-    """An emulated bus with every option at its default."""
+    """An emulated Amazon bus with every option at its default."""
     async with AwsEmulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+async def alibaba() -> AsyncIterator[AlibabaEmulator]:
+    """An emulated Alibaba bus with every option at its default."""
+    async with AlibabaEmulator() as emulator:
         yield emulator
