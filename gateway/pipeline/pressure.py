@@ -76,7 +76,7 @@ class Pressure:
             self._paused_until = -inf
         self._pause_seconds = PAUSE_INITIAL_SECONDS
         self._level = min(self._max_in_flight, self._level + 1 / self._level)
-        self._pace.answered()
+        self._pace.answered(now)
         if self.health is not Health.THROTTLED or now >= self._throttled_at + CALM_SECONDS:
             self.health = Health.UP
 

@@ -23,12 +23,12 @@ from gateway.emulators.faults import (
 from tests.support.load import accepted, document, post_all
 from tests.support.process import GatewayProcess, aws_destination, scrape, until_held_is
 
-EVENTS = 3000
+EVENTS = 2000
 SCRAPES = 100
 
 CLEAR_FAULTS: tuple[Fault, ...] = (
     FailEntries(probability=0.1),
-    Throttle(probability=0.03),
+    Throttle(probability=0.01),  # each slows the pace for seconds: the gateway takes it at its word
     Unavailable(probability=0.03, status=503),
     ResetBefore(probability=0.03),
 )
