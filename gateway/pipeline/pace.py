@@ -1,23 +1,36 @@
 """Requests a second: within the configured rate and, after throttling, within one that is learned. Pure."""
 
-from math import cbrt, inf
+from collections import deque
+from math import floor, inf
+
+from msgspec import Struct
 
 BURST_SECONDS = 0.1
 """A rate may be used up this far ahead: timers are no finer than milliseconds."""
 
-THROTTLED_SHARE = 0.7
-"""Of the rate at which requests went when the bus complained, so much is tried next."""
+MEMORY_SECONDS = 5
+"""So many whole seconds are remembered, with what the bus took and refused in each."""
 
-CUBIC_SCALE = 0.4
-"""Requests a second, by the third power of seconds: how steeply the learned rate rises. With it the rate
-comes back to where the bus complained in the cube root of 0.75 times that rate, stays near it for as long,
-and then looks for more ever faster: CUBIC (RFC 9438), as the AWS SDKs' adaptive retry mode uses it."""
+TOLERATED_SHARE = 0.05
+"""Of the requests it may refuse so many before the rate falls: probing a limit costs some, and a bus that
+complains now and then for reasons of its own has no rate that could be learned."""
 
-LEARNED_LEAST = 1.0
-"""The learned rate falls no further: at one request a second nobody is hammered."""
+LEARNED_SHARE = 0.95
+"""Of the most that it took in one of the seconds, so much is tried next."""
 
-CUT_SECONDS = 1.0
-"""The learned rate is cut no more often: it takes so long to see what the last cut did."""
+LEARNED_LEAST = 5.0
+"""The learned rate falls no further: below it pauses alone protect the bus, and a lull teaches nothing."""
+
+RISE_SHARE = 0.1
+"""By how much the learned rate rises with every second's worth of answers."""
+
+
+class _Second(Struct):
+    """What became of the requests answered in one second."""
+
+    number: int
+    taken: int = 0
+    refused: int = 0
 
 
 class Pace:
@@ -26,11 +39,8 @@ class Pace:
     def __init__(self, max_requests_per_second: float) -> None:
         self._configured = max_requests_per_second or inf
         self._learned = inf
-        self._cut_at = -inf
-        self._complained_at_rate = inf
-        self._second_began = -inf
-        self._sent_this_second = 0
-        self._sent_last_second = 0
+        self._seconds: deque[_Second] = deque(maxlen=MEMORY_SECONDS + 1)
+        """Those in which the bus answered."""
         self.free_at = -inf
         """The monotonic time from which on the next request keeps within the rate."""
 
@@ -41,33 +51,27 @@ class Pace:
 
     def sent(self, now: float) -> None:
         """A request goes out."""
-        self._turn_second(now)
-        self._sent_this_second += 1
         if self.limit < inf:
             self.free_at = max(self.free_at, now - BURST_SECONDS) + 1 / self.limit
 
     def throttled(self, now: float) -> None:
         """The bus finds the rate of now too high."""
-        if now < self._cut_at + CUT_SECONDS:
-            return
-        self._cut_at = now
-        self._turn_second(now)
-        share_of_last = max(0.0, 1 - (now - self._second_began))
-        rate = self._sent_this_second + share_of_last * self._sent_last_second
-        self._complained_at_rate = min(self._learned, rate)
-        self._learned = max(LEARNED_LEAST, THROTTLED_SHARE * self._complained_at_rate)
+        self._this_second(now).refused += 1
+        recent = [second for second in self._seconds if second.number >= floor(now) - MEMORY_SECONDS]
+        taken = sum([second.taken for second in recent])
+        refused = sum([second.refused for second in recent])
+        if refused > TOLERATED_SHARE * (taken + refused):
+            most = max([second.taken for second in recent])
+            self._learned = max(LEARNED_LEAST, min(self._learned, LEARNED_SHARE * most))
 
     def answered(self, now: float) -> None:
-        """The bus took a request: the learned rate follows its curve."""
+        """The bus took a request: a little more may do."""
+        self._this_second(now).taken += 1
         if self._learned < inf:
-            back_after = cbrt(self._complained_at_rate * (1 - THROTTLED_SHARE) / CUBIC_SCALE)
-            curve = CUBIC_SCALE * (now - self._cut_at - back_after) ** 3 + self._complained_at_rate
-            self._learned = max(self._learned, curve)
+            self._learned += RISE_SHARE
 
-    def _turn_second(self, now: float) -> None:
-        if now < self._second_began + 1:
-            return
-        directly = now < self._second_began + 2
-        self._sent_last_second = self._sent_this_second if directly else 0
-        self._sent_this_second = 0
-        self._second_began = self._second_began + 1 if directly else now
+    def _this_second(self, now: float) -> _Second:
+        number = floor(now)
+        if not self._seconds or self._seconds[-1].number != number:
+            self._seconds.append(_Second(number))
+        return self._seconds[-1]

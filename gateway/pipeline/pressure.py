@@ -70,13 +70,13 @@ class Pressure:
     def answered(self, now: float) -> None:
         """The bus took a request."""
         self._failures = 0
+        self._pace.answered(now)
         if now < self._paused_until and not self.is_probing:
             return  # sent before the bus complained: tells nothing new
         if self.is_probing:
             self._paused_until = -inf
         self._pause_seconds = PAUSE_INITIAL_SECONDS
         self._level = min(self._max_in_flight, self._level + 1 / self._level)
-        self._pace.answered(now)
         if self.health is not Health.THROTTLED or now >= self._throttled_at + CALM_SECONDS:
             self.health = Health.UP
 
@@ -90,7 +90,7 @@ class Pressure:
         if now >= self._paused_until:  # the others in flight tell nothing new
             self._level = max(1.0, self._level / 2)
             self._pause_seconds = min(PAUSE_MAX_SECONDS, self._pause_seconds * 2)
-            self._pace.throttled(now)
+        self._pace.throttled(now)
         self._paused_until = max(self._paused_until, now + pause)
         self._throttled_at = now
         self.health = Health.THROTTLED
