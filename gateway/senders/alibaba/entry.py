@@ -12,7 +12,7 @@ from enum import Enum, auto
 from functools import lru_cache
 
 import orjson
-from msgspec import DecodeError, Raw, Struct
+from msgspec import Raw, Struct
 from msgspec.json import Decoder, encode
 
 from gateway.entry import Entry
@@ -180,13 +180,10 @@ def _data_bytes(members: _Members) -> int:
 
 
 def _payload(members: _Members) -> bytes:
-    """`data` as bytes. Raises UndeliverableEventError for a text that has none: a lone surrogate in it."""
+    """`data` as bytes. Every text has them: an event whose JSON escapes a lone surrogate is none."""
     if _carriage(members.datacontenttype) is not _Carriage.TEXT:
         return bytes(members.data)
-    try:
-        return _decode_text(members.data).encode()
-    except (DecodeError, UnicodeEncodeError):
-        raise _undeliverable("data is a text that is no Unicode, and cannot become bytes", "data") from None
+    return _decode_text(members.data).encode()
 
 
 def _with_encoded_data(json: bytes, payload: bytes) -> bytes:
