@@ -21,7 +21,7 @@ from gateway.pipeline.backlog import Backlog, Departure
 from gateway.pipeline.buffer import Buffer, in_order_of_arrival
 from gateway.pipeline.burial import Burial
 from gateway.pipeline.dead_letter import DeadLetters
-from gateway.pipeline.delivery import Attempt, attempt
+from gateway.pipeline.delivery import Attempt, BusOutcome, attempt
 from gateway.pipeline.flush import FlushTiming
 from gateway.pipeline.forecast import seconds_to_full, seconds_until_room
 from gateway.pipeline.pressure import PROBE_SECONDS, Pressure
@@ -125,14 +125,15 @@ class Destination:
         """Whether an empty buffer would take them."""
         return self._buffer.could_ever_hold(events, event_bytes)
 
-    def take_over(self, events: Sequence[Event], sizes: Sequence[int], receipt: Receipt | None) -> None:
-        """Hold events that were admitted and for which there is room."""
+    def offer(self, events: Sequence[Event], sizes: Sequence[int], receipt: Receipt | None) -> bool:
+        """Hold events that were admitted, all of them; or False, for want of room."""
         now = self._clocks.monotonic()
         entries = [Entry(event, size, now, 0, receipt) for event, size in zip(events, sizes, strict=True)]
-        taken = self._buffer.offer(entries)
-        assert taken, "room was not checked"
+        if not self._buffer.offer(entries):
+            return False
         self._account.counters.accepted += len(entries)
         self._arrived(len(entries))
+        return True
 
     def retry_after_seconds(self, events: int, event_bytes: int) -> int:
         """When there should be room for them, at the rate at which room is coming free."""
@@ -209,7 +210,10 @@ class Destination:
         result = await attempt(self.sender, batch, timeout_seconds=self._settings.request_timeout_seconds)
         self._account.answered(result, self._clocks.monotonic() - started, self._clocks.wall())
         self._settle(batch, result)
-        self._wake.set()
+        if result.outcome is not BusOutcome.DELIVERED or self._settings.sends_when_idle:
+            self._waits_for_events = False
+        if not self._waits_for_events:  # else this slot is one more than the loop has a use for
+            self._wake.set()
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

@@ -44,20 +44,30 @@ class FanOut:
         if self._draining is not None:
             return self._draining
         targets = self._targets(destination)
+        if len(targets) == 1:  # the usual one: its own offer is the check
+            (target,) = targets
+            if target.offer(events, target.admit(events), receipt):
+                return ACCEPTED
+            return self._no_room(targets, len(events), _json_bytes(events))
         sizes = [target.admit(events) for target in targets]
-        room = self._room_for(targets, len(events), sum([len(event.json) for event in events]))
+        room = self._room_for(targets, len(events), _json_bytes(events))
         if room is ACCEPTED:
             for target, target_sizes in zip(targets, sizes, strict=True):
-                target.take_over(events, target_sizes, receipt)
+                taken = target.offer(events, target_sizes, receipt)
+                assert taken, "room was checked"
         return room
 
     def _targets(self, destination: str | None) -> tuple[Destination, ...]:
         return self._all if destination is None else self._by_name[destination]
 
     def _room_for(self, targets: Sequence[Destination], events: int, event_bytes: int) -> Admission:
+        for target in targets:
+            if not target.has_room(events, event_bytes):
+                return self._no_room(targets, events, event_bytes)
+        return ACCEPTED
+
+    def _no_room(self, targets: Sequence[Destination], events: int, event_bytes: int) -> NoRoom:
         full = [target for target in targets if not target.has_room(events, event_bytes)]
-        if not full:
-            return ACCEPTED
         for target in full:
             if not target.could_ever_hold(events, event_bytes):
                 raise EventTooLargeError(
@@ -65,3 +75,7 @@ class FanOut:
                     Fault(Reason.TOO_LARGE),
                 )
         return NoRoom(max(target.retry_after_seconds(events, event_bytes) for target in full))
+
+
+def _json_bytes(events: Sequence[Event]) -> int:
+    return sum([len(event.json) for event in events])

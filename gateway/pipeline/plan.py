@@ -78,8 +78,12 @@ class Planner:
 
     def _plan(self, reason: FlushReason, now: float) -> None:
         """Pack the window; plan what may leave, put back what may not."""
-        window = self._buffer.take(self._window_entries)
         limits = self._limits
+        if self._buffer.size <= limits.max_bytes and len(self._buffer) >= limits.max_entries:
+            # All that waits would fit by size, so only the count binds: order of arrival is optimal.
+            self._leave_in_order(reason)
+            return
+        window = self._buffer.take(self._window_entries)
         sizes = [entry.size for entry in window]
         usual = sorted(sizes)[len(sizes) // 10]
         cuts = [
@@ -91,6 +95,13 @@ class Planner:
         self._let_leave(cuts, reason, at_least=self._least_leaving(len(window), reason))
         self._leave([cut for cut in cuts if cut.why_leave is not None], window)
         self._stay([cut for cut in cuts if cut.why_leave is None], window)
+
+    def _leave_in_order(self, reason: FlushReason) -> None:
+        batch = Batch.of(self._buffer.take(self._limits.max_entries))
+        why = reason if reason is FlushReason.DRAIN else FlushReason.FULL
+        self._planned.append(PlannedBatch(batch, why))
+        self.waiting_events += len(batch.entries)
+        self._timing.expect_nothing()
 
     def _why_leave(
         self, batch: Batch, reason: FlushReason, now: float, *, usual_size: int

@@ -49,7 +49,7 @@ class Desk:
 
     def accept_events(self, events: Sequence[Event], receipt: Receipt | None = None) -> None:
         """Take these."""
-        self.destination.take_over(events, self.destination.admit(events), receipt)
+        self.destination.offer(events, self.destination.admit(events), receipt)
 
 
 @asynccontextmanager

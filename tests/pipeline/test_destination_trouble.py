@@ -242,7 +242,7 @@ async def test_without_a_directory_dead_letters_are_dropped_and_counted() -> Non
     sender = FakeSender(Rejected("bad"))
     destination = Destination("bus", sender, settings(), NoDeadLetters(), clocks())
     loop = asyncio.create_task(destination.run())
-    destination.take_over([event()], [1], None)
+    destination.offer([event()], [1], None)
     await until(1.0)
     statistics = destination.statistics()
     assert statistics.counters.dead_letters_dropped == 1

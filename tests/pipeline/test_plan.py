@@ -30,6 +30,10 @@ class CountingBuffer(Buffer):
         return taken
 
 
+HALF_OF_A_TENTH = LIMITS.max_bytes // LIMITS.max_entries // 2
+"""Ten of these are a full batch by count, and half of one by size: some dozens must be packed."""
+
+
 class Bench:
     """A buffer, its timing and its planner."""
 
@@ -148,7 +152,7 @@ def test_draining_lets_everything_leave_in_batches_as_full_as_can_be() -> None:
 def test_planned_batches_are_kept_until_they_are_sent() -> None:
     """One packing serves every slot that comes free, and the oldest batch goes first."""
     bench = Bench()
-    bench.arrive(*[1] * 40)
+    bench.arrive(*[HALF_OF_A_TENTH] * 40)
     for lacking in (30, 20, 10, 0):
         assert bench.planner.next_batch(0.0, in_flight=0) is not None
         assert bench.planner.waiting_events == lacking
@@ -158,7 +162,7 @@ def test_planned_batches_are_kept_until_they_are_sent() -> None:
 def test_what_is_planned_can_be_taken_back() -> None:
     """Every entry, once; nothing is planned any more."""
     bench = Bench()
-    bench.arrive(*[1] * 25)
+    bench.arrive(*[HALF_OF_A_TENTH] * 25)
     bench.planner.next_batch(0.0, in_flight=0)
     assert [each.event.id for each in bench.planner.give_back()] == [str(index) for index in range(10, 20)]
     assert bench.planner.waiting_events == 0

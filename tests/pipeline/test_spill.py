@@ -141,3 +141,16 @@ def test_what_cannot_be_written_raises_and_leaves_nothing(tmp_path: Path) -> Non
     with pytest.raises(FileNotFoundError):
         spill(tmp_path / "missing").write("orders", [entry("1")])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_removed_is_logged_and_stops_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its events are settled all the same; here a directory has taken its place."""
+    path = spill(tmp_path).write("orders", [entry("1")])
+    (restored,) = spill(tmp_path).read("orders")
+    path.unlink()
+    path.mkdir()
+    settle(restored)
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
