@@ -19,7 +19,7 @@ RESTLESS_TURNS = 10_000
 """Turns of the loop at one moment after which it is taken for a busy loop."""
 
 RESOLUTION_SECONDS = 1e-9
-"""Timers that are closer than that are one moment."""
+"""Timers that are closer than that are one moment, as for asyncio; so clocks must not show years."""
 
 THREAD_SECONDS = 10.0
 """Real time that a thread or a socket may take before the test is given up."""
@@ -49,6 +49,7 @@ class _JumpingSelector(selectors.DefaultSelector):
         self.turns += 1
         self._turns_at_this_moment += 1
         if self._turns_at_this_moment > RESTLESS_TURNS:
+            self._turns_at_this_moment = 0  # what is left must still be cancelled
             raise RestlessLoopError(f"{RESTLESS_TURNS} turns at {self.now}")
         if self.threads and (timeout is None or timeout > 0):
             return self._wait_for_thread()
@@ -108,6 +109,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._jumping.threads += 1
         future.add_done_callback(self._thread_done)
         return future
+
+    async def shutdown_default_executor(self, *arguments: Any) -> None:
+        """As asyncio's, which waits for a thread."""
+        self._jumping.threads += 1
+        try:
+            await super().shutdown_default_executor(*arguments)
+        finally:
+            self._jumping.threads -= 1
 
     def call_exception_handler(self, context: Mapping[str, Any]) -> None:
         """Nothing is only logged: an error that nobody awaits ends the test."""
