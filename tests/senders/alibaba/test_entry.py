@@ -64,19 +64,12 @@ def refusal_of(
 def test_an_event_goes_out_in_its_own_bytes_with_the_buss_name() -> None:
     """Nothing else is touched: white space and escapes in the data, the text of the time."""
     one = event(id="1", source="/shop", type="order", time=TIME, data=b'{"say": "\\u00e9",\n"\xc3\xa9":1e2}')
-    assert (
-        framed(one, one)
-        == b"["
-        + b",".join(
-            [
-                b'{"specversion":"1.0","id":"1","source":"/shop","type":"order",'
-                b'"time":"2026-03-04T05:06:07.5+01:00","data":{"say": "\\u00e9",\n"\xc3\xa9":1e2}'
-                b',"aliyuneventbusname":"my-bus"}'
-            ]
-            * 2
-        )
-        + b"]"
+    document = (
+        b'{"specversion":"1.0","id":"1","source":"/shop","type":"order",'
+        b'"time":"2026-03-04T05:06:07.5+01:00","data":{"say": "\\u00e9",\n"\xc3\xa9":1e2}'
+        b',"aliyuneventbusname":"my-bus"}'
     )
+    assert framed(one, one) == b"[" + document + b"," + document + b"]"
 
 
 @pytest.mark.parametrize(
@@ -130,17 +123,8 @@ def test_everything_else_goes_out_in_base64(content_type: str, data: bytes, payl
     members = sent(one)
     assert b64decode(members.pop("data_base64"), validate=True) == payload
     assert members.pop("time")
-    assert (
-        members == {**json.loads(one.json), "aliyuneventbusname": "my-bus"} | {}
-        if "data" in members
-        else True
-    )
-    assert "data" not in members
-    assert (members["datacontenttype"], members["seen"], members["aliyuneventbusname"]) == (
-        content_type,
-        True,
-        "my-bus",
-    )
+    attributes = {name: value for name, value in json.loads(one.json).items() if name != "data"}
+    assert members == {**attributes, "aliyuneventbusname": "my-bus"}
 
 
 def test_binary_data_and_no_data_are_left_as_they_are() -> None:
@@ -230,11 +214,3 @@ def test_extensions_under_the_services_own_names_are_refused_by_name(name: str) 
 def test_names_that_only_look_like_the_services_own_are_taken() -> None:
     """In another place, or in the data."""
     size_of(event(extensions={"myaliyun": "aliyun"}, data=b'{"aliyunregionid":"aliyun"}'))
-
-
-@pytest.mark.parametrize("data", [b'"\\ud800"', b'"\\udc00 \\ud800x"'])
-def test_a_text_that_cannot_become_bytes_is_refused(data: bytes) -> None:
-    """A lone surrogate has no UTF-8; as JSON it may pass."""
-    refused = refusal_of(event(extensions={"datacontenttype": "text/plain"}, data=data))
-    assert refused == (UndeliverableEventError, Reason.UNDELIVERABLE, "data")
-    assert size_of(event(data=data))
