@@ -1,5 +1,6 @@
 """Just these bytes and headers to an emulated bus, and what it answers."""
 
+import asyncio
 import io
 from collections.abc import Mapping
 from typing import Any
@@ -29,3 +30,17 @@ async def exchange(method: str, url: str, body: bytes, headers: Mapping[str, str
         session.request(method, url, data=io.BytesIO(body), headers=headers) as response,
     ):
         return RawReply(response.status, response.headers.copy(), await response.read())
+
+
+async def exchange_bytes(
+    url: str, path: str, headers: Mapping[str, str], body: bytes, *, replaced: tuple[bytes, bytes]
+) -> bytes:
+    """A POST with some bytes of its head replaced, which no client library would do; the whole answer."""
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    lines = {"host": f"{host}:{port}", **headers, "content-length": str(len(body)), "connection": "close"}
+    head = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in lines.items()), "", ""]
+    writer.write("\r\n".join(head).encode().replace(*replaced) + body)
+    answer = await reader.read()
+    writer.close()
+    return answer
