@@ -9,6 +9,7 @@ user guide, and "Error Codes" of API Gateway.
 import json
 import re
 from collections.abc import Container, Iterator, Sequence
+from itertools import islice
 
 from msgspec import DecodeError, Struct, ValidationError, convert
 from msgspec.json import Decoder
@@ -16,6 +17,9 @@ from msgspec.json import Decoder
 from gateway.senders.http import Answer
 
 MAX_MESSAGE_CHARACTERS = 1000
+
+MAX_VALUES = 100
+"""Of an answer that has one JSON value after another: a request has at most 20 events."""
 
 _CODE_DIGITS = 8
 
@@ -52,10 +56,12 @@ class _Results(Struct):
 
 
 _decode_results = Decoder(_Results).decode
-_decode_first_value = json.JSONDecoder().raw_decode
+_decode_value = json.JSONDecoder().raw_decode
 
 _SPELLINGS = (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message"))
 """All that the vendor's SDK reads."""
+
+_NOT_SPACE = re.compile(r"\S")
 
 # Eight digits alone may be a date; all of the bus's codes begin with two zeros.
 _CODE_IN_TEXT = re.compile(r"\b(?:EG\.[0-9]{8}|00[0-9]{6}|APIGW?\.[0-9]{4})\b")
@@ -93,34 +99,41 @@ def _reading_of(results: _Results, request_id: str | None) -> Reading:
 
 
 def _read_leniently(text: str, request_id: str | None, known_codes: Container[str]) -> Reading:
-    """The first JSON value of several if it is an object; else what the text says."""
-    value = _first_value(text)
-    if not isinstance(value, dict):
-        return Reading(
-            code=_code_in(text, known_codes),
-            message=text.strip()[:MAX_MESSAGE_CHARACTERS],
-            request_id=request_id,
-        )
-    request_id = request_id or _text(value.get("request_id")) or None
-    if "events" in value:
-        try:
-            return _reading_of(convert(value, _Results), request_id)
-        except ValidationError:
-            pass  # an error may stand beside events that make no sense
-    code, message = next(_problems(value), ("", ""))
-    count = value.get("failed_count")
+    """The first JSON value if it is an object; else what the text says."""
+    first, *others = [*islice(_values(text), MAX_VALUES)] or [None]
+    if not isinstance(first, dict):
+        code = _code_in(text, known_codes)
+        return Reading(code=code, message=text.strip()[:MAX_MESSAGE_CHARACTERS], request_id=request_id)
+    request_id = request_id or _text(first.get("request_id")) or None
+    if (results := _results_of(first, others)) is not None:
+        return _reading_of(results, request_id)
+    code, message = next(_problems(first), ("", ""))
+    count = first.get("failed_count")
     return Reading(
-        failed_count=count if isinstance(count, int) and value.get("events") is None else None,
+        failed_count=count if isinstance(count, int) and first.get("events") is None else None,
         code=code,
         message=message[:MAX_MESSAGE_CHARACTERS],
         request_id=request_id,
     )
 
 
-def _first_value(text: str) -> object:
+def _values(text: str) -> Iterator[object]:
+    """The JSON values at the beginning of a text that has one after another."""
+    position = 0
+    while (start := _NOT_SPACE.search(text, position)) is not None:
+        try:
+            value, position = _decode_value(text, start.start())
+        except (ValueError, RecursionError):
+            return
+        yield value
+
+
+def _results_of(first: dict[str, object], others: Sequence[object]) -> _Results | None:
+    """Results in a list, or each in an object of its own; None for none, or such as make no sense."""
+    document = {"events": [first, *others]} if "event_id" in first else first
     try:
-        return _decode_first_value(text.lstrip())[0]
-    except (ValueError, RecursionError):
+        return convert(document, _Results)
+    except ValidationError:
         return None
 
 
@@ -134,7 +147,7 @@ def _problems(value: dict[str, object]) -> Iterator[tuple[str, str]]:
             if isinstance(code, str | int) and code:
                 detail = _text(candidate.get("error_details")) or _text(candidate.get("error_detail"))
                 message = _text(candidate.get(message_name))
-                yield normalised(code), ": ".join(part for part in (message, detail) if part)
+                yield normalised(code), ": ".join(dict.fromkeys(part for part in (message, detail) if part))
 
 
 def _text(value: object) -> str:

@@ -27,9 +27,10 @@ class Verdict(Enum):
     THROTTLED = auto()
     UNAVAILABLE = auto()
     SPLIT = auto()
-    """The request as it stands is too much; a smaller one may pass."""
+    """The request as it stands; smaller ones may pass, and show in the end which event does not. The event
+    that such a code stands beside may be named on behalf of all."""
     REFUSED = auto()
-    """An event, for good: the one that is named, or else one to be searched for in smaller requests."""
+    """The event that is named, for good; where none is, as SPLIT."""
     EXPIRED = auto()
     """Renew the credentials, and send again once."""
     BLOCKED = auto()
@@ -39,9 +40,9 @@ class Verdict(Enum):
 VERDICTS: Mapping[str, Verdict] = {
     "00533007": Verdict.SPLIT,  # all events too large together
     "00533013": Verdict.SPLIT,  # too many events
+    "00014000": Verdict.SPLIT,  # bad request
+    "00513000": Verdict.SPLIT,  # invalid parameters
     "00533012": Verdict.REFUSED,  # an event too large
-    "00014000": Verdict.REFUSED,  # bad request
-    "00513000": Verdict.REFUSED,  # invalid parameters
     "00014010": Verdict.EXPIRED,  # a bad token or signature, as the next two
     "APIGW.0301": Verdict.EXPIRED,
     "APIGW.0305": Verdict.EXPIRED,

@@ -20,8 +20,8 @@ TABLE = [
     ("00533007", 400, Verdict.SPLIT, RefusedError),
     ("00533013", 400, Verdict.SPLIT, RefusedError),
     ("00533012", 400, Verdict.REFUSED, RefusedError),
-    ("00014000", 400, Verdict.REFUSED, RefusedError),
-    ("00513000", 400, Verdict.REFUSED, RefusedError),
+    ("00014000", 400, Verdict.SPLIT, RefusedError),
+    ("00513000", 400, Verdict.SPLIT, RefusedError),
     ("00513005", 400, Verdict.BLOCKED, BlockedError),
     ("00014010", 401, Verdict.EXPIRED, BlockedError),
     ("APIGW.0301", 401, Verdict.EXPIRED, BlockedError),
@@ -228,6 +228,27 @@ def test_of_several_objects_the_first_counts() -> None:
     ]
 
 
+def test_results_may_come_one_after_another() -> None:
+    """S6, with an object for each event."""
+    first, second, third = (
+        json.dumps(result(*one)) for one in (("001",), ("002", "00533012", "why"), ("003",))
+    )
+    assert outcomes(answer(f"{first}\n{second}{third}\n".encode(), 400), "001", "002", "003") == [
+        ALONE,
+        Rejected("00533012", "why", REQUEST_ID),
+        ALONE,
+    ]
+    assert outcomes(answer(second.encode(), 400), "002") == [Rejected("00533012", "why", REQUEST_ID)]
+    split = json.dumps(result("002", "00533013"))
+    assert failure(answer((first + split).encode(), 400), "001", "002").verdict is Verdict.SPLIT
+
+
+def test_a_detail_that_says_the_same_is_not_repeated() -> None:
+    """Code and message are enough."""
+    told = {"error_code": "00513005", "error_msg": "why", "error_details": "why"}
+    assert error_of(told, 400).message == "why"
+
+
 def test_results_without_codes_are_acceptance() -> None:
     """S1, with the bus's name for each event."""
     assert outcomes(answer(results(result("001"), result("002"))), "001", "002") == [
@@ -294,8 +315,8 @@ def test_an_error_under_a_success_is_an_error() -> None:
     ("code", "outcome"),
     [
         ("00533012", Rejected("00533012", "why", REQUEST_ID)),
-        ("00014000", Rejected("00014000", "why", REQUEST_ID)),
-        ("EG.00513000", Rejected("00513000", "why", REQUEST_ID)),
+        ("00014000", RetryAlone("00014000", "why", REQUEST_ID)),
+        ("EG.00513000", RetryAlone("00513000", "why", REQUEST_ID)),
         ("00533007", RetryAlone("00533007", "why", REQUEST_ID)),
         ("00533013", RetryAlone("00533013", "why", REQUEST_ID)),
         ("00513005", Hold("00513005", "why", REQUEST_ID)),
@@ -311,9 +332,9 @@ def test_the_code_of_one_event_is_its_own(code: str, outcome: Outcome) -> None:
     assert outcomes(told, "001", "002") == [Delivered("001"), outcome]
 
 
-@pytest.mark.parametrize("code", ["00533007", "00533013"])
-def test_what_is_too_much_by_itself_is_refused(code: str) -> None:
-    """It cannot be made smaller."""
+@pytest.mark.parametrize("code", ["00533007", "00533013", "00014000", "00513000"])
+def test_what_is_refused_by_itself_is_refused_for_good(code: str) -> None:
+    """The request cannot be made smaller, and nobody else is to blame."""
     assert outcomes(answer(results(result("001", code))), "001") == [Rejected(code, "", REQUEST_ID)]
 
 
@@ -386,6 +407,8 @@ def test_in_a_refused_request_what_has_no_code_is_undecided() -> None:
     [
         ("00533013", Verdict.SPLIT),
         ("00533007", Verdict.SPLIT),
+        ("00513000", Verdict.SPLIT),
+        ("00014000", Verdict.SPLIT),
         ("00513005", Verdict.BLOCKED),
         ("APIGW.0307", Verdict.EXPIRED),
         ("APIGW.0308", Verdict.THROTTLED),
