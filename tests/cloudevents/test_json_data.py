@@ -74,7 +74,23 @@ def test_standard_base64_is_taken(value: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["_-_-", "TQ", "TQ=", "TQ===", "T", "=", "TQ==TQ==", "TQ\\n==", " TQ==", "TQ==\\n", "T=Q=", "é", "TW!u"],
+    [
+        "_-_-",
+        "TQ",
+        "TQ=",
+        "TQ===",
+        "T",
+        "=",
+        "TQ==TQ==",
+        "TQ\\n==",
+        " TQ==",
+        "TQ==\\n",
+        "T=Q=",
+        "TWFu=",
+        "TWFu====",
+        "é",
+        "TW!u",
+    ],
 )
 def test_base64_is_checked_strictly(value: str) -> None:
     """Lenient decoders skip foreign characters, and data is lost."""

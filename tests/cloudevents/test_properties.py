@@ -4,14 +4,17 @@ import base64
 import json
 import string
 from contextlib import suppress
+from datetime import datetime, timedelta, timezone
 from urllib.parse import quote
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.cloudevents.attributes import is_timestamp
 from gateway.cloudevents.http import ContentMode, content_mode, read_events
-from gateway.errors import InvalidEventError
-from tests.cloudevents.build import batched, binary, body, members, request, structured
+from gateway.errors import InvalidEventError, Reason
+from tests.cloudevents.build import batched, binary, body, members, raw, request, structured
+from tests.support.mutations import mutated, quick
 
 NONCHARACTERS = "".join(
     map(chr, [*range(0xFDD0, 0xFDF0), *(p << 16 | x for p in range(17) for x in (0xFFFE, 0xFFFF))])
@@ -115,20 +118,11 @@ TOKENS = [
 ]
 
 
-@st.composite
-def mutated(draw: st.DrawFn) -> bytes:
-    """A body with a few pieces cut out, doubled, or replaced by something nasty."""
-    text = draw(st.sampled_from(SEEDS))
-    for _ in range(draw(st.integers(1, 4))):
-        start = draw(st.integers(0, len(text)))
-        end = draw(st.integers(start, min(len(text), start + 12)))
-        middle = draw(st.one_of(st.sampled_from(TOKENS), st.binary(max_size=3), st.just(text[start:end] * 2)))
-        text = text[:start] + middle + text[end:]
-    return text
+bodies = mutated(st.sampled_from(SEEDS), TOKENS)
 
 
-@settings(max_examples=500)
-@given(mutated())
+@quick
+@given(bodies)
 def test_a_mutated_body_is_taken_or_refused_but_breaks_nothing(text: bytes) -> None:
     """What is taken is valid JSON that is taken again; what is not is the producer's fault."""
     with suppress(InvalidEventError):
@@ -137,6 +131,67 @@ def test_a_mutated_body_is_taken_or_refused_but_breaks_nothing(text: bytes) -> N
         assert structured(event.json) == event
     with suppress(InvalidEventError):
         assert all(structured(event.json) == event for event in batched(text))
+
+
+def _is_json(text: bytes) -> bool:
+    """What the standard library says, without its extensions of JSON."""
+
+    def refuse(_: str) -> None:
+        raise ValueError
+
+    try:
+        json.dumps(json.loads(text.decode(), parse_constant=refuse), ensure_ascii=False).encode()
+    except ValueError:  # of JSON, of UTF-8, and of surrogates that cannot be encoded
+        return False
+    return True
+
+
+@quick
+@given(bodies)
+def test_only_what_is_no_json_is_refused_as_such(text: bytes) -> None:
+    """The standard library's parser is of one mind with ours about a mutated body."""
+    try:
+        structured(text)
+    except InvalidEventError as error:
+        if error.faults[0].reason in (Reason.INVALID_JSON, Reason.INVALID_UTF8):
+            assert not _is_json(text)
+    else:
+        assert _is_json(text)
+
+
+@quick
+@given(mutated(st.binary(max_size=12).map(base64.b64encode), [b"=", b"_", b"-", b" ", b"A", "é".encode()]))
+def test_base64_is_taken_where_encoding_again_gives_the_same(encoded: bytes) -> None:
+    """But for the bits that padding leaves over, which nobody looks at."""
+    text = encoded.decode("latin-1")
+    with suppress(InvalidEventError):
+        assert structured(body(data_base64=text)).json == body(data_base64=text)
+        again = base64.b64encode(base64.b64decode(text)).decode()
+        assert len(again) == len(text)
+        assert again.rstrip("=")[:-1] == text.rstrip("=")[:-1]
+
+
+offsets = st.builds(
+    lambda minutes: timezone(timedelta(minutes=minutes)), st.integers(-23 * 60 - 59, 23 * 60 + 59)
+)
+
+
+@quick
+@given(st.datetimes(timezones=offsets), st.sampled_from("Tt"))
+def test_every_moment_that_datetime_knows_is_a_timestamp(moment: datetime, letter: str) -> None:
+    """With any offset of whole minutes."""
+    text = moment.isoformat().replace("T", letter)
+    assert is_timestamp(text)
+    assert structured(raw(f'"time":"{text}"')).time == text
+
+
+@quick
+@given(mutated(st.just(b"2024-02-29T12:30:45.5+01:00"), [b"Z", b"60", b"24", b"00", b"31", b"-"]))
+def test_what_is_taken_as_a_timestamp_is_one_for_datetime(mutation: bytes) -> None:
+    """But for leap seconds, the year 0 and the two ends of its range."""
+    text = mutation.decode("latin-1")
+    if is_timestamp(text) and text[17:19] != "60" and text[:4] != "0000":
+        assert datetime.fromisoformat(text.upper()).tzinfo is not None
 
 
 headers_drawn = st.lists(
@@ -152,7 +207,8 @@ headers_drawn = st.lists(
 )
 
 
-@given(headers_drawn, mutated())
+@quick
+@given(headers_drawn, bodies)
 def test_any_headers_are_taken_or_refused_but_break_nothing(
     lines: list[tuple[bytes, bytes]], text: bytes
 ) -> None:

@@ -144,6 +144,21 @@ def test_chunked_bodies_count_as_they_come() -> None:
     assert not transport.written
 
 
+def test_a_chunked_body_holds_what_has_come() -> None:
+    """Piece by piece, until it is whole; many small bodies together are bounded like one large one."""
+    wire = Wire(ReceiverLimits(max_receiving_bytes=100))
+    others = [wire.connect() for _ in range(2)]
+    parts = [chunked(EVENT)[: -len(EVENT) // 2], chunked(EVENT)[-len(EVENT) // 2 :]]
+    held = []
+    for connection, transport in others:
+        connection.data_received(parts[0])
+        held.append((wire.statistics.receiving_bytes, transport.written[:12]))
+    assert held == [(42, b""), (84, b"")]
+    assert [answer.status for answer in wire.send(chunked(EVENT[:20], EVENT[20:]))] == [503]
+    others[0][0].data_received(parts[1])
+    assert wire.statistics.receiving_bytes == 42
+
+
 def test_a_lost_connection_gives_back_what_it_held() -> None:
     """No answer can reach anybody, so none is counted."""
     wire = Wire()

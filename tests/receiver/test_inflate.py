@@ -74,6 +74,14 @@ def test_what_is_not_one_whole_stream_is_invalid(coding: Coding) -> None:
         assert caught.value.faults[0].reason is Reason.MALFORMED_HTTP
 
 
+@pytest.mark.parametrize("coding", Coding)
+def test_no_other_coding_is_guessed(coding: Coding) -> None:
+    """What the field says is what the body must be."""
+    (other,) = set(Coding) - {coding}
+    with pytest.raises(InvalidEventError):
+        inflate(ENCODED[other], coding, max_bytes=LIMIT)
+
+
 def test_a_gzip_body_may_have_several_members() -> None:
     """RFC 1952 2.2: they follow one another, and so do their contents; the limit counts them together."""
     body = b"".join(gzip.compress(EVENT[start : start + 10]) for start in range(0, len(EVENT), 10))
