@@ -14,7 +14,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.entry import Batch, Entry, Receipt
-from gateway.errors import BlockedError, Fault, InvalidEventError, RefusedError, SendError, ThrottledError
+from gateway.errors import (
+    BlockedError,
+    Fault,
+    InvalidEventError,
+    RefusedError,
+    SendError,
+    ThrottledError,
+    UnavailableError,
+)
 from gateway.event import Event
 from gateway.pipeline.account import Account
 from gateway.pipeline.backlog import Backlog, Departure
@@ -281,7 +289,8 @@ class Destination:
             case BlockedError():
                 pressure.blocked(now)
             case SendError() as error if not isinstance(error, RefusedError):
-                pressure.unavailable(now)
+                hint = error.retry_after_seconds if isinstance(error, UnavailableError) else None
+                pressure.unavailable(now, retry_after_seconds=hint)
             case _ if any(isinstance(outcome, Hold) for outcome in result.outcomes):
                 pressure.blocked(now)
             case _ if any(_is_throttled(outcome) for outcome in result.outcomes):

@@ -95,9 +95,10 @@ class Pressure:
         self._throttled_at = now
         self.health = Health.THROTTLED
 
-    def unavailable(self, now: float) -> None:
-        """A request got no usable answer."""
+    def unavailable(self, now: float, *, retry_after_seconds: float | None) -> None:
+        """A request got no usable answer, or one that says when to come again."""
         self._failures += 1
+        self._paused_until = max(self._paused_until, now + (retry_after_seconds or 0.0))
         if self._failures >= FAILURES_UNTIL_DOWN or self.is_probing:
             self.health = Health.DOWN
             self._paused_until = max(self._paused_until, now + PROBE_SECONDS)

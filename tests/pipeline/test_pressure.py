@@ -29,7 +29,7 @@ def down(now: float = 0.0) -> Pressure:
     """A bus that has just been found to be down."""
     subject = pressure()
     for _ in range(FAILURES_UNTIL_DOWN):
-        subject.unavailable(now)
+        subject.unavailable(now, retry_after_seconds=None)
     assert subject.health is Health.DOWN
     return subject
 
@@ -119,8 +119,8 @@ def test_one_reset_is_no_outage() -> None:
     """Two failures in a row change nothing, and an answer lets the count start anew."""
     subject = pressure()
     for _ in range(3):
-        subject.unavailable(0.0)
-        subject.unavailable(0.0)
+        subject.unavailable(0.0, retry_after_seconds=None)
+        subject.unavailable(0.0, retry_after_seconds=None)
         assert subject.health is Health.UP
         assert subject.next_allowed(0) <= 0.0
         subject.answered(0.0)
@@ -133,7 +133,7 @@ def test_a_bus_that_is_down_is_probed_once_a_second() -> None:
     assert subject.limit == 1
     assert subject.next_allowed(0) == 5.0 + PROBE_SECONDS
     assert subject.next_allowed(1) == inf
-    subject.unavailable(6.5)
+    subject.unavailable(6.5, retry_after_seconds=None)
     assert subject.next_allowed(0) == 6.5 + PROBE_SECONDS
 
 
@@ -166,3 +166,10 @@ def test_a_fault_that_an_operator_must_mend_is_tried_once_a_second() -> None:
     subject.answered(6.0)
     assert not subject.is_probing
     assert subject.next_allowed(15) <= 6.0
+
+
+def test_an_unavailable_bus_that_says_when_to_come_again_is_left_alone_until_then() -> None:
+    """Its 503 may carry `Retry-After`, from the first one on."""
+    subject = pressure()
+    subject.unavailable(10.0, retry_after_seconds=7.0)
+    assert subject.next_allowed(0) == 17.0
