@@ -20,6 +20,10 @@ from gateway.senders.huawei.keys import Credentials
 from gateway.senders.huawei.outcomes import Failure, Verdict, read_outcomes
 from gateway.senders.huawei.signing import Signer
 
+RENEWAL_PAUSE_SECONDS = 60.0
+"""New credentials that are refused like the old ones were not too old: the bus is asked again meanwhile,
+and those who give credentials are not."""
+
 
 class HuaweiSender:
     """One channel of EventGrid. `clock` gives wall-clock seconds since the epoch, for signatures."""
@@ -31,6 +35,9 @@ class HuaweiSender:
         self._format = EntryFormat(extensions=config.extensions, max_entry_bytes=self._limits.max_entry_bytes)
         self._http = HttpClient(user_agent=f"gateway/{__version__}")
         self._credentials = source_of(config, clock=clock)
+        self._renewed: Credentials | None = None
+        """What the last renewal that changed anything gave, `_renewed_at` that time."""
+        self._renewed_at = float("-inf")
         self._signed_with: AccessKey | None = None
         self._signer: Signer | None = None
         self._clock = clock
@@ -50,10 +57,12 @@ class HuaweiSender:
         ids = [entry.event.id for entry in batch.entries]
         credentials = await self._credentials.current()
         outcomes = await self._post(body, ids, credentials)
-        if isinstance(outcomes, Failure) and outcomes.verdict is Verdict.EXPIRED:
-            renewed = await self._credentials.renew(credentials)
-            if renewed != credentials:
-                outcomes = await self._post(body, ids, renewed)
+        if (
+            isinstance(outcomes, Failure)
+            and outcomes.verdict is Verdict.EXPIRED
+            and (renewed := await self._renew(credentials)) is not None
+        ):
+            outcomes = await self._post(body, ids, renewed)
         if isinstance(outcomes, Failure):
             raise outcomes.error
         return outcomes
@@ -66,6 +75,16 @@ class HuaweiSender:
         """Close the connections, and end a renewal under way."""
         await self._credentials.aclose()
         await self._http.aclose()
+
+    async def _renew(self, refused: Credentials) -> Credentials | None:
+        """Others than those refused, or None where there are none, or it is too early to ask for them."""
+        if refused == self._renewed and self._clock() < self._renewed_at + RENEWAL_PAUSE_SECONDS:
+            return None
+        renewed = await self._credentials.renew(refused)
+        if renewed == refused:
+            return None
+        self._renewed, self._renewed_at = renewed, self._clock()
+        return renewed
 
     async def _post(
         self, body: bytes, ids: Sequence[str], credentials: Credentials

@@ -225,6 +225,21 @@ async def test_the_environment_may_hold_a_key() -> None:
     assert await EnvironmentKey({"HUAWEICLOUD_SDK_AK": KEY.id}).fetch() is None
 
 
+async def test_what_is_not_configured_is_not_asked(id_token: str) -> None:
+    """Nor is what is configured by half."""
+    half = {
+        "HUAWEICLOUD_OIDC_PROVIDER_URN": "iam::example:oidc-provider:ci",
+        "HUAWEICLOUD_SDK_ID_TOKEN_FILE": id_token,
+        "HC_CONTAINER_AUTHORIZATION_TOKEN_FILE": id_token,
+        "HUAWEICLOUD_SDK_SK": "x",
+    }
+    for environment in ({}, half, ROLE):
+        assert await AgencyKeys(environment, "http://127.0.0.1:1").fetch() is None
+        assert await FederatedKeys(environment, "http://127.0.0.1:1").fetch() is None
+        assert await PodKeys(environment).fetch() is None
+        assert await EnvironmentKey(environment).fetch() is None
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [

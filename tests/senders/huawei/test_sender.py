@@ -176,20 +176,24 @@ async def test_a_token_that_died_early_is_replaced_once_for_all() -> None:
 
 
 async def test_a_new_token_that_is_refused_too_blocks() -> None:
-    """One more try, not more: it may be the endpoint of another region."""
+    """One more try, not more; and IAM is not asked for another one within a minute."""
 
     def answer(request: Received) -> bytes:
         if "/auth/tokens" in request.request_line:
             return token_answer(f"MIIF-{len(server.received)}")
         return failed("APIGW.0307", 401)
 
+    now = NOW
     async with ScriptedServer(answer) as server:
-        sender = sender_to(server.url, iam_endpoint=server.url, **LOGIN)
-        error = await error_of(sender)
+        sender = sender_to(server.url, lambda: now, iam_endpoint=server.url, **LOGIN)
+        assert isinstance(await error_of(sender), BlockedError)
+        now += 59
+        assert isinstance(await error_of(sender), BlockedError)
+        now += 1
+        assert isinstance(await error_of(sender), BlockedError)
         await sender.aclose()
-    assert isinstance(error, BlockedError)
     tokens = [request.headers.get("x-auth-token") for request in server.received]
-    assert tokens == [None, "MIIF-1", None, "MIIF-3"]
+    assert tokens == [None, "MIIF-1", None, "MIIF-3", "MIIF-3", "MIIF-3", None, "MIIF-7"]
 
 
 async def test_a_login_that_is_refused_blocks_until_it_is_mended() -> None:
