@@ -1,0 +1,253 @@
+"""The Alibaba sender against the emulated bus and a scripted server: requests, renewals, verdicts."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.emulators.acs_signature import AccessKey
+from gateway.emulators.alibaba import AlibabaBusOptions, AlibabaEmulator, EventIds
+from gateway.emulators.faults import ExpireToken, FailEntries, Faults, Refuse, Throttle, Unavailable
+from gateway.errors import BlockedError, RefusedError, ThrottledError, UnavailableError
+from gateway.secret import Secret
+from gateway.sender import Delivered, RetryAlone
+from gateway.senders.alibaba.config import AlibabaConfig
+from gateway.senders.alibaba.sender import AlibabaSender
+from tests.senders.alibaba.environment import SECRET, issued, reply
+from tests.senders.builders import batch, event
+from tests.senders.scripted_server import Received, ScriptedServer, http_answer
+from tests.support.metadata import MetadataService, Reply
+
+NOW = 1_772_600_767.0
+VARIABLES = (
+    "ACCESS_KEY_ID",
+    "ACCESS_KEY_SECRET",
+    "SECURITY_TOKEN",
+    "ROLE_ARN",
+    "PROFILE",
+    "CREDENTIALS_FILE",
+    "CREDENTIALS_URI",
+)
+
+
+@pytest.fixture(autouse=True)
+def an_empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing of the developer's own machine, and no look at instance metadata."""
+    for name in VARIABLES:
+        monkeypatch.delenv(f"ALIBABA_CLOUD_{name}", raising=False)
+    monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def sender_to(url: str, clock: Callable[[], float] = time.time, **keys: Any) -> AlibabaSender:
+    """A sender with a key in its configuration."""
+    own_key = {"access_key_id": "LTAIdummyaccesskeyid0001", "access_key_secret": Secret(SECRET)}
+    config = AlibabaConfig(**{"endpoint": url, "event_bus": "default", **own_key, **keys})
+    return AlibabaSender(config, clock)
+
+
+def sender_by_chain(url: str) -> AlibabaSender:
+    return AlibabaSender(AlibabaConfig(endpoint=url, event_bus="default"))
+
+
+def taken(request: Received) -> bytes:
+    """An answer that takes every event of the request."""
+    entries = [{"EventId": one["id"]} for one in json.loads(request.body)]
+    return http_answer(json.dumps({"FailedEntryCount": 0, "EntryList": entries}).encode())
+
+
+async def test_a_request_is_what_the_sdks_send() -> None:
+    """One path, one media type, the events in their own bytes; the signature covers the body."""
+    one = event(id="1", time="2026-03-04T05:06:07Z")
+    async with ScriptedServer(taken) as server:
+        sender = sender_to(server.url, lambda: NOW)
+        assert await sender.send(batch(one)) == [Delivered("1")]
+        await sender.aclose()
+    (request,) = server.received
+    assert request.request_line == "POST /openapi/putEvents HTTP/1.1"
+    assert request.body == b"[" + one.json[:-1] + b',"aliyuneventbusname":"default"}]'
+    assert request.headers["content-type"] == "application/cloudevents-batch+json; charset=utf-8"
+    assert request.headers["date"] == "Wed, 04 Mar 2026 05:06:07 GMT"
+    assert request.headers["x-eventbridge-version"] == "2015-06-06"
+    assert request.headers["authorization"].startswith("acs:LTAIdummyaccesskeyid0001:")
+    assert request.headers["host"] == server.url.removeprefix("http://")
+    assert {"content-md5", "x-acs-signature-nonce", "content-length"} <= set(request.headers)
+    assert "x-acs-security-token" not in request.headers
+
+
+async def test_every_request_has_a_nonce_of_its_own() -> None:
+    """The bus may refuse one that it has seen."""
+    async with ScriptedServer(taken) as server:
+        sender = sender_to(server.url)
+        for _ in range(3):
+            await sender.send(batch())
+        await sender.aclose()
+    assert len({request.headers["x-acs-signature-nonce"] for request in server.received}) == 3
+    assert server.connections == 1
+
+
+async def test_a_temporary_key_in_the_configuration_is_sent_with_its_token() -> None:
+    """And the emulated bus believes the signature."""
+    bus_key = AccessKey("STS.dummy", SECRET, "token")
+    async with AlibabaEmulator(AlibabaBusOptions(access_keys=(bus_key,))) as bus:
+        sender = AlibabaSender(
+            AlibabaConfig(
+                endpoint=bus.url,
+                event_bus="default",
+                access_key_id="STS.dummy",
+                access_key_secret=Secret(SECRET),
+                security_token=Secret("token"),
+            )
+        )
+        (outcome,) = await sender.send(batch())
+        await sender.aclose()
+    assert isinstance(outcome, Delivered)
+
+
+async def test_every_kind_of_event_is_taken() -> None:
+    """With and without data, time and extensions, as JSON, as text, as bytes."""
+    events = [
+        event(),
+        event(data=None, time="2026-03-04T05:06:07Z"),
+        event(extensions={"data_base64": "AAH+/w=="}, data=None),
+        event(extensions={"datacontenttype": "text/plain"}, data='"Grüße"'.encode()),
+        event(extensions={"datacontenttype": "application/xml", "seen": True, "n": -1}, data=b'"<a/>"'),
+        event(extensions={"datacontenttype": "application/cloudevents+json", "subject": "заказ"}),
+    ]
+    async with AlibabaEmulator() as bus:
+        sender = sender_to(bus.url)
+        sizes = [sender.admit(one) for one in events]
+        outcomes = await sender.send(batch(*events))
+        await sender.aclose()
+    assert outcomes == [Delivered(one.id) for one in events]
+    assert [request.size for request in bus.requests] == [sum(sizes)]
+
+
+async def test_a_bus_that_does_not_exist_holds_the_events() -> None:
+    """An operator can make it."""
+    async with AlibabaEmulator() as bus:
+        sender = sender_to(bus.url, event_bus="missing")
+        with pytest.raises(BlockedError) as caught:
+            await sender.send(batch())
+        await sender.aclose()
+    assert caught.value.code == "EventBusNotExist"
+    assert caught.value.request_id
+
+
+@pytest.mark.parametrize(
+    ("faults", "kind", "code"),
+    [
+        (Faults(script=(Throttle(),)), ThrottledError, "TooManyRequests"),
+        (Faults(script=(Unavailable(status=503),)), UnavailableError, "ServiceUnavailable"),
+        (Faults(script=(Unavailable(status=502),)), UnavailableError, "http_502"),
+        (Faults(script=(Refuse(code="EventSizeExceed", status=409),)), RefusedError, "EventSizeExceed"),
+        (Faults(script=(Refuse(code="Unheard", status=403),)), BlockedError, "Unheard"),
+    ],
+)
+async def test_a_refused_request_is_told_by_its_code(
+    faults: Faults, kind: type[Exception], code: str
+) -> None:
+    """One request, no retry of the sender's own."""
+    async with AlibabaEmulator() as bus:
+        bus.faults = faults
+        sender = sender_to(bus.url)
+        with pytest.raises(kind, match=code):
+            await sender.send(batch())
+        await sender.aclose()
+        assert len(bus.requests) == 1
+
+
+async def test_a_failure_that_names_nobody_sends_all_of_them_alone() -> None:
+    """Where the bus gives ids of its own."""
+    async with AlibabaEmulator(AlibabaBusOptions(event_ids=EventIds.BUS, is_shuffled=True)) as bus:
+        bus.faults = Faults(script=(FailEntries(indexes=(1,)),))
+        sender = sender_to(bus.url)
+        outcomes = await sender.send(batch(event(), event(), event()))
+        alone = [await sender.send(batch(one)) for one in (event(), event())]
+        await sender.aclose()
+    assert [type(outcome) for outcome in outcomes] == [RetryAlone] * 3
+    assert all(isinstance(outcome, Delivered) for (outcome,) in alone)
+
+
+def keys_at(uri: MetadataService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIBABA_CLOUD_CREDENTIALS_URI", f"{uri.url}/keys")
+
+
+def keys(*numbers: int) -> Mapping[str, Reply | list[Reply]]:
+    """A credentials URI that gives these keys, each for an hour of the real clock and longer."""
+    return {"GET /keys": [reply(issued(number, lifetime_seconds=1e9)) for number in numbers]}
+
+
+def accounts(*numbers: int) -> AlibabaBusOptions:
+    return AlibabaBusOptions(
+        access_keys=tuple(AccessKey(f"STS.dummy{number}", SECRET, f"token-{number}") for number in numbers)
+    )
+
+
+async def test_an_expired_key_is_renewed_and_the_batch_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One renewal inside the send: nobody else hears of it."""
+    async with MetadataService(keys(1, 2)) as uri, AlibabaEmulator(accounts(1, 2)) as bus:
+        keys_at(uri, monkeypatch)
+        sender = sender_by_chain(bus.url)
+        assert sender.status().credentials_expire_at is None
+        bus.faults = Faults(script=(ExpireToken(),))
+        (outcome,) = await sender.send(batch())
+        expire_at = sender.status().credentials_expire_at
+        await sender.aclose()
+    assert isinstance(outcome, Delivered)
+    assert expire_at == NOW + 1e9
+    assert len(bus.received) == 1
+    assert len(uri.asked) == 2
+
+
+async def test_a_key_that_is_expired_again_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sender does not go on renewing."""
+    async with MetadataService(keys(1, 2, 3)) as uri, AlibabaEmulator(accounts(1, 2, 3)) as bus:
+        keys_at(uri, monkeypatch)
+        sender = sender_by_chain(bus.url)
+        bus.faults = Faults(script=(ExpireToken(), ExpireToken()))
+        with pytest.raises(BlockedError, match="StsAccessIdExpired"):
+            await sender.send(batch())
+        await sender.aclose()
+        assert len(bus.requests) == 2
+
+
+async def test_a_renewal_that_brings_the_same_key_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bus has judged it already; so it has a configured one."""
+    async with MetadataService(keys(1)) as uri, AlibabaEmulator(accounts(1)) as bus:
+        keys_at(uri, monkeypatch)
+        for sender in (
+            sender_by_chain(bus.url),
+            sender_to(bus.url, access_key_id="STS.dummy1", security_token=Secret("token-1")),
+        ):
+            bus.faults = Faults(script=(ExpireToken(),))
+            with pytest.raises(BlockedError, match="StsAccessIdExpired"):
+                await sender.send(batch())
+            await sender.aclose()
+        assert len(bus.requests) == 2
+
+
+async def test_without_credentials_nothing_is_sent_until_there_are_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An operator can mend it without a restart."""
+    async with AlibabaEmulator(accounts(1)) as bus, MetadataService(keys(1)) as uri:
+        sender = sender_by_chain(bus.url)
+        with pytest.raises(BlockedError) as caught:
+            await sender.send(batch())
+        assert caught.value.code == "no_credentials"
+        assert not bus.requests
+        keys_at(uri, monkeypatch)
+        (outcome,) = await sender.send(batch())
+        await sender.aclose()
+    assert isinstance(outcome, Delivered)
+
+
+def test_the_status_names_where_it_sends() -> None:
+    """The origin, and nothing of the credentials."""
+    status = sender_to("http://127.0.0.1:4010/").status()
+    assert status.endpoint == "http://127.0.0.1:4010"
+    assert status.credentials_expire_at is None
