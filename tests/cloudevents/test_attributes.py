@@ -1,5 +1,7 @@
 """CloudEvents "Context Attributes": names, types and values, in both JSON and headers."""
 
+from calendar import monthrange
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,6 +122,15 @@ def test_every_date_time_of_rfc_3339_is_a_timestamp(text: str) -> None:
 def test_whatever_rfc_3339_does_not_have_is_no_timestamp(text: str) -> None:
     """ISO 8601 has many more forms, and parsers of it accept them."""
     assert not is_timestamp(text)
+
+
+@pytest.mark.parametrize("month", range(1, 13))
+def test_a_month_has_its_days(month: int) -> None:
+    """The last day of each is a day, the one behind it is none; in a leap year too."""
+    for year in (2023, 2024):
+        days = monthrange(year, month)[1]
+        assert is_timestamp(f"{year}-{month:02}-{days}T00:00:00Z")
+        assert not is_timestamp(f"{year}-{month:02}-{days + 1}T00:00:00Z")
 
 
 @pytest.mark.parametrize(

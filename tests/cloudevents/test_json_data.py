@@ -170,6 +170,12 @@ def test_an_event_of_one_mebibyte_is_taken_and_one_byte_more_is_not() -> None:
     assert "1048576" in error.detail
 
 
+def test_an_invalid_event_over_the_limit_is_400() -> None:
+    """Sending less would not make it valid."""
+    text = _of_size((1 << 20) + 1).replace(b'"1.0"', b'"0.3"')
+    assert findings(lambda: structured(text)) == [("unsupported_specversion", "specversion")]
+
+
 def test_white_space_between_members_does_not_count_for_the_size() -> None:
     """The limit is on the event, not on how it was written."""
     text = b"{" + b" " * 1000 + _of_size(1 << 20)[1:]

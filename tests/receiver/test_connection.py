@@ -131,6 +131,9 @@ def test_bodies_being_read_are_bounded_over_all_connections() -> None:
     assert wire.statistics.receiving_bytes == 0
     other.data_received(b" " * 101 + delivery())
     assert len(wire.intake.events) == 2
+    wire.send(head(900))
+    other.data_received(head(100))
+    assert wire.statistics.receiving_bytes == 1000
 
 
 def test_chunked_bodies_count_as_they_come() -> None:

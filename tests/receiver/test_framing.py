@@ -380,6 +380,23 @@ def test_the_default_limits_let_a_64_kib_event_pass() -> None:
 
 
 @pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (delivery(target=b"/?" + b"x" * ((16 << 10) - 2)), 202),
+        (delivery(target=b"/?" + b"x" * ((16 << 10) - 1)), 414),
+        (delivery(*[b"X: y"] * 997), 202),
+        (delivery(*[b"X: y"] * 998), 431),
+        (delivery(b"X: " + b"x" * (95 << 10)), 202),
+        (delivery(b"X: " + b"x" * (96 << 10)), 431),
+    ],
+    ids=["line", "longer line", "lines", "more lines", "section", "larger section"],
+)
+def test_heads_have_limits_that_nobody_needs_to_set(data: bytes, status: int) -> None:
+    """16 KiB of target, 1000 lines, 96 KiB of header section."""
+    assert Wire().send(data)[0].status == status
+
+
+@pytest.mark.parametrize(
     "line", [b"post / HTTP/1.1", b"FROB / HTTP/1.1", b"POSTS /events?x HTTP/1.1", b"DESCRIBE / HTTP/1.1"]
 )
 def test_a_method_that_http_does_not_know_is_not_allowed(line: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Callable
 
 import pytest
 
@@ -57,7 +58,7 @@ def test_a_path_names_every_destination_or_one(target: bytes, destination: str |
 @pytest.mark.parametrize(
     "target",
     [
-        b"/event", b"/events/", b"/events/grid", b"/events/orders/", b"/Events", b"//events", b"/events/%ff",
+        b"/event", b"/events/", b"/events/grid", b"/events/orders/", b"/others/orders", b"/Events", b"//events", b"/events/%ff",
         b"*", b"ftp://gateway.example/events", b"http:///events", b"/events%2Forders",
     ],
 )  # fmt: skip
@@ -97,10 +98,14 @@ def test_the_answer_after_one_to_head_has_its_body() -> None:
     assert wire.transport.written.endswith(b'{"reason":"malformed_http"}]}')
 
 
+PREFLIGHT = (b"Origin: http://other.example", b"Access-Control-Request-Method: POST")
+
+
+@pytest.mark.parametrize("lines", [(), PREFLIGHT], ids=["plain", "preflight"])
 @pytest.mark.parametrize("target", [b"/", b"/events", b"/events/orders"])
-def test_options_names_the_methods(target: bytes) -> None:
-    """Without an origin there is no handshake, so no consent (§11)."""
-    answer = only(Wire(), request(method=b"OPTIONS", target=target))
+def test_options_names_the_methods(target: bytes, lines: tuple[bytes, ...]) -> None:
+    """Without WebHook-Request-Origin there is no handshake, so no consent; nor is there to a browser."""
+    answer = only(Wire(), request(*lines, method=b"OPTIONS", target=target))
     assert (answer.status, answer.headers["allow"], answer.body) == (200, "POST, OPTIONS", b"")
     assert not [name for name in answer.headers if name.startswith(("webhook", "access-control"))]
 
@@ -158,6 +163,39 @@ def test_events_are_accepted_in_every_content_mode(data: bytes, mode: str, event
     counts = dict.fromkeys(("binary", "structured", "batched"), 0)
     assert wire.statistics.events_received == counts | {mode: events}
     assert not wire.refused
+
+
+@pytest.mark.parametrize("write", [bytes.lower, bytes.upper, bytes.title])
+def test_header_names_have_no_case(write: Callable[[bytes], bytes]) -> None:
+    """HTTP binding 3.1.3.1: attributes are named in lower case however their headers were written."""
+    wire = Wire()
+    lines = [write(name) + b": " + value for name, _, value in (line.partition(b": ") for line in BINARY)]
+    assert only(wire, request(*lines, write(b"ce-myext") + b": x", body=b"")).status == 202
+    assert json.loads(wire.intake.events[0].json)["myext"] == "x"
+
+
+def test_an_attribute_in_two_spellings_is_there_twice() -> None:
+    """Which of them is meant nobody can say."""
+    answer = only(Wire(), request(*BINARY, b"ce-x: 1", b"CE-X: 1", body=b""))
+    assert answer.problem["errors"] == [{"reason": "duplicate_attribute", "attribute": "x"}]
+
+
+def test_only_blanks_around_a_header_value_go() -> None:
+    """RFC 9110 5.5 means space and tab; a no-break space is data."""
+    wire = Wire()
+    assert only(wire, request(*BINARY, b"ce-x: \t \xc2\xa0a\xc2\xa0 \t", body=b"")).status == 202
+    assert json.loads(wire.intake.events[0].json)["x"] == "\u00a0a\u00a0"
+
+
+def test_attributes_in_a_trailer_are_none() -> None:
+    """RFC 9112 7.1.2: what comes behind the data cannot change or add an attribute."""
+    wire = Wire()
+    head = request(*BINARY, b"Transfer-Encoding: chunked")
+    assert only(wire, head + b"1\r\nx\r\n0\r\nce-id: 2\r\nce-y: 1\r\n\r\n").status == 202
+    assert json.loads(wire.intake.events[0].json).keys() == {
+        "specversion", "id", "source", "type", "data_base64",
+    }  # fmt: skip
+    assert wire.intake.events[0].id == "1"
 
 
 def test_an_event_knows_when_it_was_received() -> None:
@@ -331,6 +369,7 @@ def test_what_can_be_refused_earlier_is_refused_earlier() -> None:
     wrong = (b"Expect: 200-ok", b"Content-Encoding: br")
     full = FakeIntake()
     full.foreseen = NoRoom(1)
+    assert only(Wire(limits, full), delivery(*wrong, target=b"/nowhere", host=None)).status == 400
     assert only(Wire(limits, full), delivery(*wrong, target=b"/nowhere", method=b"PUT")).status == 404
     assert only(Wire(limits, full), delivery(*wrong, method=b"PUT")).status == 405
     assert only(Wire(limits, full), request(*wrong, body=EVENT)).status == 503
@@ -339,16 +378,17 @@ def test_what_can_be_refused_earlier_is_refused_earlier() -> None:
 
 
 def test_a_bug_is_answered_with_500_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    """With its traceback, without event data; the connection ends."""
+    """With its traceback, without event data or a query; the connection ends."""
     wire = Wire()
     wire.intake.admission = RuntimeError("a bug")
     with caplog.at_level(logging.INFO):
-        answer = only(wire, delivery() + delivery())
+        answer = only(wire, delivery(target=b"/?access_token=s3cret") + delivery())
     assert (answer.status, answer.closes, answer.problem["errors"]) == (500, True, [])
     assert b"a bug" not in answer.body
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert "RuntimeError: a bug" in caplog.text
     assert '"specversion"' not in caplog.text
+    assert "s3cret" not in caplog.text
     assert wire.statuses == {500: 1}
 
 
