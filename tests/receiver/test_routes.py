@@ -58,7 +58,8 @@ def test_a_path_names_every_destination_or_one(target: bytes, destination: str |
 @pytest.mark.parametrize(
     "target",
     [
-        b"/event", b"/events/", b"/events/grid", b"/events/orders/", b"/others/orders", b"/Events", b"//events", b"/events/%ff",
+        b"/event", b"/events/", b"/events/grid", b"/events/orders/", b"/others/orders", b"/Events",
+        b"//events", b"/events/%ff",
         b"*", b"ftp://gateway.example/events", b"http:///events", b"/events%2Forders",
     ],
 )  # fmt: skip
