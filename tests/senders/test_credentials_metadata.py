@@ -10,6 +10,7 @@ from gateway.senders.credentials.access_key import AccessKey, epoch_seconds
 from gateway.senders.credentials.chain import ProviderError
 from gateway.senders.credentials.metadata import MAX_ANSWER_BYTES, MetadataClient, UnreachableError
 from gateway.senders.credentials.token_file import MAX_BYTES, FileMissingError, read_text
+from tests.senders.scripted_server import HangUp, ScriptedServer
 from tests.support.metadata import MetadataService, Reply
 
 
@@ -76,6 +77,14 @@ async def test_an_answer_that_does_not_come_is_not_waited_for() -> None:
         with pytest.raises(UnreachableError) as caught:
             await client.request("GET", "/?token=hidden")
     assert "hidden" not in str(caught.value)
+
+
+async def test_an_answer_that_is_no_http_is_a_fault() -> None:
+    """Somebody is there, but not what was meant."""
+    async with ScriptedServer(HangUp(b"SSH-2.0-x\r\n\r\n")) as server, MetadataClient(server.url) as client:
+        with pytest.raises(ProviderError) as caught:
+            await client.request("GET", "/")
+    assert not isinstance(caught.value, UnreachableError)
 
 
 async def test_an_answer_too_long_is_not_read_to_its_end() -> None:

@@ -313,6 +313,13 @@ async def test_profiles_of_the_command_line_tool_may_stand_for_roles(tmp_path: P
     assert parse_qs(service.asked[-1].body.decode())["RoleSessionName"] == ["from-profile"]
 
 
+async def test_a_profile_that_is_not_there_is_looked_for_elsewhere(tmp_path: Path) -> None:
+    """A name may be meant for the other file."""
+    write_cli_profiles(tmp_path, AK)
+    environment = write_ini(tmp_path / "credentials.ini", INI) | {"ALIBABA_CLOUD_PROFILE": "temporary"}
+    assert (await chain_of(environment).current()).security_token == Secret("token%20")
+
+
 async def test_profiles_of_the_command_line_tool_can_be_disabled(tmp_path: Path) -> None:
     """ALIBABA_CLOUD_CLI_PROFILE_DISABLED."""
     write_cli_profiles(tmp_path, AK)
@@ -326,6 +333,13 @@ async def test_a_profile_of_a_kind_that_is_not_supported_says_so(tmp_path: Path)
     assert await refusal_of({}) == (
         "command line profile: the profile is not of a supported kind: AK, StsToken, EcsRamRole, OIDC"
     )
+
+
+@pytest.mark.parametrize("mode", ["", "CloudSSO", "ak"])
+async def test_kinds_of_profiles_are_read_to_the_letter(tmp_path: Path, mode: str) -> None:
+    """As the command line tool does."""
+    write_cli_profiles(tmp_path, {**AK, "mode": mode})
+    assert "not of a supported kind" in await refusal_of({})
 
 
 async def test_a_profile_without_its_key_says_so(tmp_path: Path) -> None:

@@ -178,6 +178,25 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+@pytest.mark.parametrize(
+    ("members", "added"),
+    [
+        ({}, 0),
+        ({"traceparent": "00-1-2-01"}, len("traceparent00-1-2-01")),
+        ({"partitionkey": "k"}, len("partitionkeyk")),
+        ({"seen": True, "n": -10}, len("seentruen-10")),
+        ({"subject": "é"}, 2),
+        ({"dataschema": "x:y"}, 3),
+        ({"datacontenttype": "text/json"}, 9),
+        ({"datacontenttype": f"text/json;{' ' * 200}"}, 210),
+    ],
+)
+def test_each_attribute_counts_what_the_formula_says(members: dict[str, Any], added: int) -> None:
+    """Beside 36 for the time and 3 for the version, id, source, type and data."""
+    one = event(id="1", extensions=members, data=b"[]", traceparent=members.get("traceparent"))
+    assert size_of(one) == 36 + 3 + len("1") + len(one.source) + len(one.type) + len("[]") + added
+
+
 def test_the_largest_event_is_taken_and_one_byte_more_is_not() -> None:
     """As the bus counts, and the limit stands in the detail."""
     one = event(data=b'"%b"' % (b"x" * 1000))
