@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway import __version__
+from gateway.commands.bus_name import BusName
 from gateway.config import ListenAddress, LogLevel
 
 FORMAT = argparse.RawDescriptionHelpFormatter
@@ -67,7 +68,12 @@ def _add_dev(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         epilog="example:\n  gateway dev --bus aws --listen 127.0.0.1:8080",
         formatter_class=FORMAT,
     )
-    command.add_argument("--bus", choices=["aws"], default="aws", help="the bus to emulate (default: aws)")
+    command.add_argument(
+        "--bus",
+        choices=[name.value for name in BusName],
+        default=BusName.AWS.value,
+        help="the bus to emulate (default: aws)",
+    )
     _add_address(command, "--listen", "127.0.0.1:8080", "where the receiver listens")
     _add_address(command, "--admin", "127.0.0.1:8081", "where the administration interface listens")
     command.set_defaults(command=_dev)
@@ -80,7 +86,7 @@ def _add_emulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog="example:\n  gateway emulate aws --listen 127.0.0.1:4010",
         formatter_class=FORMAT,
     )
-    command.add_argument("bus", choices=["aws"], help="the bus to emulate")
+    command.add_argument("bus", choices=[name.value for name in BusName], help="the bus to emulate")
     _add_address(command, "--listen", "127.0.0.1:4010", "where it listens")
     command.set_defaults(command=_emulate)
 
@@ -131,10 +137,10 @@ def _check(options: argparse.Namespace) -> int:
 def _dev(options: argparse.Namespace) -> int:
     from gateway.commands.dev import dev  # noqa: PLC0415 - see above
 
-    return dev(listen=options.listen, admin=options.admin)
+    return dev(bus=BusName(options.bus), listen=options.listen, admin=options.admin)
 
 
 def _emulate(options: argparse.Namespace) -> int:
     from gateway.commands.emulate import emulate  # noqa: PLC0415 - see above
 
-    return emulate(listen=options.listen)
+    return emulate(bus=BusName(options.bus), listen=options.listen)

@@ -10,29 +10,35 @@ import uvloop
 
 from gateway import logs, senders
 from gateway.app import App
+from gateway.commands.bus_name import BusName
+from gateway.commands.emulated_bus import EmulatedBus, emulated_bus
 from gateway.commands.run import drain_on_signals
 from gateway.config import ListenAddress, LogFormat, LogLevel, parse
-from gateway.emulators.aws import AwsBusOptions, AwsEmulator
 from gateway.exit_code import ExitCode
 
 EVENT = '{"specversion":"1.0","id":"1","source":"/hello","type":"com.example.hello","data":{"n":1}}'
 
 
-def dev(*, listen: ListenAddress, admin: ListenAddress) -> ExitCode:
+def dev(*, bus: BusName, listen: ListenAddress, admin: ListenAddress) -> ExitCode:
     """Serve until SIGTERM or SIGINT; the exit code. Writes only to a temporary directory."""
     logs.configure(LogLevel.WARNING, LogFormat.TEXT)
     with (
         tempfile.TemporaryDirectory(prefix="gateway-dev-") as directory,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        return runner.run(_serve(listen, admin, Path(directory)))
+        return runner.run(_serve(bus, listen, admin, Path(directory)))
 
 
-async def _serve(listen: ListenAddress, admin: ListenAddress, directory: Path) -> ExitCode:
-    plugins = senders.plugins()
-    options = AwsBusOptions()
-    async with AwsEmulator(options) as bus:
-        document = _document(bus.url, options, listen=listen, admin=admin, directory=directory)
+async def _serve(name: BusName, listen: ListenAddress, admin: ListenAddress, directory: Path) -> ExitCode:
+    plugins, bus = senders.plugins(), emulated_bus(name)
+    async with bus.emulator:
+        document = {
+            "receiver": {"listen": [listen]},
+            "admin": {"listen": admin},
+            "dead_letters": {"path": str(directory / "dead-letters")},
+            "shutdown": {"spill": str(directory / "spill"), "deadline": "5s"},
+            "destinations": {"dev": _destination(name, bus)},
+        }
         app = App(parse(document, environment={}, plugins=plugins), plugins)
         try:
             await app.start()
@@ -40,38 +46,20 @@ async def _serve(listen: ListenAddress, admin: ListenAddress, directory: Path) -
             sys.stderr.write(f"{error}\nOther addresses: --listen 127.0.0.1:0 --admin 127.0.0.1:0\n")
             return ExitCode.FAILED
         drain_on_signals(app)
-        sys.stdout.write(_introduction(app, bus.url))
+        sys.stdout.write(_introduction(app, bus))
         sys.stdout.flush()
         return await app.run_until_stopped()
 
 
-def _document(
-    bus_url: str, options: AwsBusOptions, *, listen: ListenAddress, admin: ListenAddress, directory: Path
-) -> dict[str, Any]:
-    """The configuration, as a file would say it."""
-    key = options.access_keys[0]
-    return {
-        "receiver": {"listen": [listen]},
-        "admin": {"listen": admin},
-        "dead_letters": {"path": str(directory / "dead-letters")},
-        "shutdown": {"spill": str(directory / "spill"), "deadline": "5s"},
-        "destinations": {
-            "dev": {
-                "type": "aws",
-                "region": "us-east-1",
-                "event_bus": "default",
-                "endpoint": bus_url,
-                "access_key_id": key.access_key_id,
-                "secret_access_key": key.secret_access_key,
-            }
-        },
-    }
+def _destination(name: BusName, bus: EmulatedBus) -> dict[str, Any]:
+    """The destination's table, as a file would say it."""
+    return {"type": name.value, "endpoint": bus.emulator.url, **bus.address, **bus.credentials}
 
 
-def _introduction(app: App, bus_url: str) -> str:
-    receiver, admin = app.receiver_addresses[0], app.admin_address
+def _introduction(app: App, bus: EmulatedBus) -> str:
+    receiver, admin, bus_url = app.receiver_addresses[0], app.admin_address, bus.emulator.url
     return f"""\
-The gateway, with an emulated Amazon EventBridge behind it.
+The gateway, with an emulated {bus.title} behind it.
 
   receiver         {receiver}
   administration   {admin}   (/metrics /status /healthz /readyz)
