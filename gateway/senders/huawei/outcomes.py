@@ -87,6 +87,10 @@ _VERDICTS_BY_STATUS: Mapping[int, Verdict] = {
     429: Verdict.THROTTLED,
 }
 
+_OF_ONE_EVENT = (Verdict.REFUSED, Verdict.UNAVAILABLE)
+"""In a refused request's list; every other stands there on behalf of all. Were the bus's failure with one
+event that of all, they would be sent together again and again, with one or another failing each time."""
+
 _ERRORS: Mapping[Verdict, type[UnavailableError | RefusedError | BlockedError]] = {
     Verdict.UNAVAILABLE: UnavailableError,
     Verdict.SPLIT: RefusedError,
@@ -155,7 +159,7 @@ def _read_refusal(
     if reading.results is None:
         return _failure(reading.code, reading.message, reading, answer, now)
     for result in reading.results:
-        if result.code and _verdict(result.code, answer.status) is not Verdict.REFUSED:
+        if result.code and _verdict(result.code, answer.status) not in _OF_ONE_EVENT:
             return _failure(result.code, result.message, reading, answer, now)
     if _verdict("", answer.status) is not Verdict.SPLIT:
         return _failure("", "", reading, answer, now)

@@ -20,7 +20,7 @@ from gateway.senders.huawei.keys import Credentials
 from gateway.senders.huawei.outcomes import Failure, Verdict, read_outcomes
 from gateway.senders.huawei.signing import Signer
 
-RENEWAL_PAUSE_SECONDS = 60.0
+RENEWAL_PAUSE_SECONDS = 10.0
 """New credentials that are refused like the old ones were not too old: the bus is asked again meanwhile,
 and those who give credentials are not."""
 

@@ -246,6 +246,12 @@ def test_in_a_refused_request_what_has_no_code_is_undecided() -> None:
     assert outcomes(told, "001", "002") == [ALONE, Rejected("00533012", "too large", REQUEST_ID)]
 
 
+def test_in_a_refused_request_the_buss_own_failure_is_of_one_event() -> None:
+    """The others are sent again by themselves, so that another's failure does not hold them up for ever."""
+    told = answer(results(result("001"), result("002", "00015000", "why")), 400)
+    assert outcomes(told, "001", "002") == [ALONE, Retry("00015000", "why", REQUEST_ID)]
+
+
 @pytest.mark.parametrize(
     ("code", "verdict"),
     [
@@ -256,7 +262,6 @@ def test_in_a_refused_request_what_has_no_code_is_undecided() -> None:
         ("00513005", Verdict.BLOCKED),
         ("APIGW.0307", Verdict.EXPIRED),
         ("APIGW.0308", Verdict.THROTTLED),
-        ("00015000", Verdict.UNAVAILABLE),
         ("00599999", Verdict.SPLIT),
     ],
 )
