@@ -21,7 +21,7 @@ from gateway.config.model import (
     ShutdownConfig,
 )
 from gateway.config.table import NO_TABLE, TableReader
-from gateway.config.unavailable import NOT_AVAILABLE, UNAVAILABLE_TYPES, unavailable_keys
+from gateway.config.unavailable import NOT_AVAILABLE, unavailable_keys
 from gateway.errors import ConfigError, ConfigFault
 from gateway.sender import SenderPlugin
 
@@ -132,9 +132,7 @@ class _Document:
         name = self._reader.text(table["type"], f"{key}.type")
         if name is UNSET or name in self._plugins:
             return name or ""
-        self._reader.refuse(
-            f"{key}.type", NOT_AVAILABLE if name in UNAVAILABLE_TYPES else f"unknown; {known}"
-        )
+        self._reader.refuse(f"{key}.type", f"unknown; {known}")
         return ""
 
     def _sender(self, table: dict[str, Any], type_name: str, key: str) -> Struct:

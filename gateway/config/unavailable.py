@@ -21,8 +21,6 @@ _KEYS = (
     "buffer.journal",
 )
 
-UNAVAILABLE_TYPES = frozenset({"alibaba", "huawei"})
-
 
 def unavailable_keys(section: str, config: Struct) -> Iterator[str]:
     """The keys of `config`, counted from its section, that are set and do nothing yet."""

@@ -36,7 +36,7 @@ max_request_bytes = "2MiB"
 journal = "journal"
 
 [destinations.hangzhou]
-type = "alibaba"
+type = "alibabar"
 """
 
 FAULTY_KEYS = {

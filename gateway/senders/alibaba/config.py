@@ -12,6 +12,7 @@ from yarl import URL
 from gateway.errors import ConfigFault
 from gateway.secret import Secret
 from gateway.sender import Limits
+from gateway.senders.origin import ORIGIN_RULE, is_origin
 from gateway.units import Size
 
 MAX_REQUEST_EVENTS = 16
@@ -66,16 +67,8 @@ def _check_endpoint(endpoint: str) -> Iterator[ConfigFault]:
         yield ConfigFault(
             "endpoint", 'is missing; it is like "https://1234567890.eventbridge.cn-hangzhou.aliyuncs.com"'
         )
-    elif not _is_origin(endpoint):
-        yield ConfigFault("endpoint", 'is not of the form "https://host" or "http://host:port"')
-
-
-def _is_origin(text: str) -> bool:
-    try:
-        url = URL(text)
-        return url.scheme in ("http", "https") and text.rstrip("/") == str(url.origin()).rstrip("/")
-    except ValueError:
-        return False
+    elif not is_origin(endpoint):
+        yield ConfigFault("endpoint", ORIGIN_RULE)
 
 
 def _check_bus(event_bus: str) -> Iterator[ConfigFault]:

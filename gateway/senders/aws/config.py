@@ -15,6 +15,7 @@ from gateway.secret import Secret
 from gateway.sender import Limits
 from gateway.senders import sigv4a
 from gateway.senders.aws.entry import Detail
+from gateway.senders.origin import ORIGIN_RULE, is_origin
 from gateway.units import Size
 
 MAX_REQUEST_EVENTS = 10
@@ -126,7 +127,7 @@ def _check_bus(event_bus: str) -> Iterator[ConfigFault]:
 
 def _check_endpoint(config: AwsConfig) -> Iterator[ConfigFault]:
     if config.endpoint and not is_origin(config.endpoint):
-        yield ConfigFault("endpoint", 'is not of the form "https://host" or "http://host:port"')
+        yield ConfigFault("endpoint", ORIGIN_RULE)
     if config.endpoint_id:
         yield from _check_global_endpoint(config)
 
@@ -139,15 +140,6 @@ def _check_global_endpoint(config: AwsConfig) -> Iterator[ConfigFault]:
         yield ConfigFault("endpoint_id", "cannot be combined with a FIPS endpoint")
     elif not sigv4a.is_available():
         yield ConfigFault("endpoint_id", "needs SigV4A signatures: pip install 'gateway[sigv4a]'")
-
-
-def is_origin(text: str) -> bool:
-    """Whether `text` is scheme, host and perhaps a port: no path, query or user."""
-    try:
-        url = URL(text)
-        return url.scheme in ("http", "https") and text.rstrip("/") == str(url.origin()).rstrip("/")
-    except ValueError:
-        return False
 
 
 def _check_resources(resources: tuple[str, ...]) -> Iterator[ConfigFault]:

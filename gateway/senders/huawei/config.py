@@ -15,6 +15,7 @@ from gateway.errors import ConfigFault
 from gateway.secret import Secret
 from gateway.sender import Limits
 from gateway.senders.huawei.entry import COMMA_BYTES, Extensions
+from gateway.senders.origin import ORIGIN_RULE, is_origin
 from gateway.units import Size
 
 MAX_REQUEST_EVENTS = 20
@@ -111,8 +112,8 @@ def _check_channel(config: HuaweiConfig) -> Iterator[ConfigFault]:
     if not config.endpoint:
         yield ConfigFault("endpoint", 'is missing: like "https://eg.cn-north-4.myhuaweicloud.com"')
     for key, endpoint in (("endpoint", config.endpoint), ("iam_endpoint", config.iam_endpoint)):
-        if endpoint and not _is_origin(endpoint):
-            yield ConfigFault(key, 'is not of the form "https://host" or "http://host:port"')
+        if endpoint and not is_origin(endpoint):
+            yield ConfigFault(key, ORIGIN_RULE)
     project_id = project_id_of(config)
     if not project_id:
         yield ConfigFault("project_id", f"is missing, and {PROJECT_ID_VARIABLE} does not name one either")
@@ -122,15 +123,6 @@ def _check_channel(config: HuaweiConfig) -> Iterator[ConfigFault]:
         yield ConfigFault("channel_id", "is missing")
     elif _ID.fullmatch(config.channel_id) is None:
         yield ConfigFault("channel_id", "holds something else than letters, digits and hyphens")
-
-
-def _is_origin(text: str) -> bool:
-    """Whether `text` is scheme, host and perhaps a port: no path, query or user."""
-    try:
-        url = URL(text)
-        return url.scheme in ("http", "https") and text.rstrip("/") == str(url.origin()).rstrip("/")
-    except ValueError:
-        return False
 
 
 def _check_authentication(config: HuaweiConfig) -> Iterator[ConfigFault]:
@@ -144,7 +136,7 @@ def _check_authentication(config: HuaweiConfig) -> Iterator[ConfigFault]:
     for way in ways[1:]:
         yield ConfigFault(way, f"is set beside {ways[0]}: there can be one way of authentication only")
     # A bad endpoint has a fault of its own.
-    if any(login.values()) and _is_origin(config.endpoint) and not iam_endpoint_of(config):
+    if any(login.values()) and is_origin(config.endpoint) and not iam_endpoint_of(config):
         yield ConfigFault("iam_endpoint", "is missing, and the endpoint is not a region's own")
 
 
