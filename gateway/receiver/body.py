@@ -32,8 +32,8 @@ class Body:
         """Hold room for `length` bytes; 0 where it is not known, or there are none."""
         self._is_expected = True
         self._progress = -1
-        if length:
-            self._reserve(length)
+        self._reserved = length
+        self._statistics.receiving_bytes += length
 
     def add(self, piece: bytes) -> None:
         """A piece of it; most come in one. Raises RequestRefusedError over a limit."""
@@ -70,14 +70,11 @@ class Body:
         self._statistics.receiving_bytes -= self._reserved
         self._reserved = 0
 
-    def _reserve(self, count: int) -> None:
-        self._reserved += count
-        self._statistics.receiving_bytes += count
-
     def _grow(self, count: int) -> None:
         """Hold `count` more bytes of a chunked body, if there is room for them."""
         if len(self._bytes) > self._limits.max_body_bytes:
             raise RequestRefusedError(self._too_large())
         if self._statistics.receiving_bytes + count > self._limits.max_receiving_bytes:
             raise RequestRefusedError(unavailable(Reason.NO_ROOM, RECEIVING_RETRY_SECONDS))
-        self._reserve(count)
+        self._reserved += count
+        self._statistics.receiving_bytes += count

@@ -4,7 +4,9 @@ import pytest
 
 from gateway.admission import NoRoom
 from gateway.receiver.limits import ReceiverLimits
+from gateway.receiver.protocol import HttpConnection
 from tests.support.http import EVENT, STRUCTURED, Wire, chunked, delivery, request
+from tests.support.transport import FakeTransport
 
 EXPECT = b"Expect: 100-continue"
 LIMITS = ReceiverLimits(
@@ -144,6 +146,7 @@ def test_chunked_bodies_count_as_they_come() -> None:
     answers = wire.send(chunked(EVENT))
     assert [(answer.status, answer.closes) for answer in answers] == [(503, True)]
     assert wire.statistics.receiving_bytes == 950
+    assert [asked for asked, _ in wire.intake.asked] == [950, 0]
     assert not transport.written
 
 
@@ -254,6 +257,26 @@ def test_a_client_that_never_reads_is_cut() -> None:
     wire.connection.pause_writing()
     wire.pass_time(75.0)
     assert wire.transport.is_aborted
+    wire.connection.resume_writing()
+    assert wire.transport.is_reading_paused
+
+
+class WholeTransport(FakeTransport):
+    """As TLS has it: one side cannot end without the other."""
+
+    def can_write_eof(self) -> bool:
+        """Never."""
+        return False
+
+
+def test_a_connection_that_has_no_half_is_closed_whole() -> None:
+    """Behind its last answer."""
+    wire, transport = Wire(), WholeTransport()
+    connection = HttpConnection(wire.service)
+    connection.connection_made(transport)
+    connection.data_received(delivery(b"Connection: close"))
+    assert transport.written.startswith(b"HTTP/1.1 202 ")
+    assert (transport.is_closed, transport.has_written_eof) == (True, False)
 
 
 def test_after_the_last_answer_nothing_is_read() -> None:
