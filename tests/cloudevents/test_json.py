@@ -220,6 +220,12 @@ def test_null_is_no_fault_beside_another() -> None:
     assert findings(lambda: structured(text)) == [("duplicate_attribute", "myext")]
 
 
+def test_a_required_attribute_set_to_null_is_missing_beside_another_fault() -> None:
+    """Whatever was found first."""
+    text = b'{"specversion":"1.0","id":null,"source":"/s","type":"t","a":1,"a":1}'
+    assert findings(lambda: structured(text)) == [("duplicate_attribute", "a"), ("missing_attribute", "id")]
+
+
 def test_the_list_of_faults_is_bounded() -> None:
     """A body full of bad names must not become an answer as long."""
     error = refusal(lambda: structured(body(**{f"X{number}": 1 for number in range(1000)})))

@@ -250,6 +250,15 @@ def test_a_client_that_does_not_read_is_not_read_from() -> None:
     assert not wire.transport.is_reading_paused
 
 
+def test_a_client_that_reads_again_is_closed_gently() -> None:
+    """What it has not read yet still reaches it."""
+    wire = Wire(LIMITS)
+    wire.connection.pause_writing()
+    wire.connection.resume_writing()
+    wire.pass_time(75.0)
+    assert (wire.transport.is_closed, wire.transport.is_aborted) == (True, False)
+
+
 def test_a_client_that_never_reads_is_cut() -> None:
     """Closing would wait for what it does not read."""
     wire = Wire(LIMITS)
