@@ -22,6 +22,7 @@ from gateway.emulators.faults import (
     DenyAccess,
     ExpireToken,
     FaultInjector,
+    Faults,
     Refuse,
     RequestFault,
     Throttle,
@@ -29,7 +30,7 @@ from gateway.emulators.faults import (
 )
 from gateway.emulators.huawei_error import HuaweiError, RefusalShape, result
 from gateway.emulators.huawei_events import EventLimits, HuaweiEvent, event_ids, read_events
-from gateway.emulators.huawei_tokens import TokenError, Tokens, User
+from gateway.emulators.huawei_tokens import TokenError, Tokens, User, token_refusal
 from gateway.emulators.ids import Ids
 from gateway.emulators.interference import after, before, miscounted
 from gateway.emulators.received import Keep, ReceivedRequest, Record
@@ -108,6 +109,15 @@ class HuaweiEmulator(Emulator[CloudEvent]):
         """How often a token was asked for, with success or without."""
         return self.statistics().operations.get(Operation.CREATE_TOKEN, 0)
 
+    @property
+    def token_faults(self) -> Faults:
+        """What goes wrong when a token is asked for; setting them starts their script anew."""
+        return self._huawei.token_injector.faults
+
+    @token_faults.setter
+    def token_faults(self, faults: Faults) -> None:
+        self._huawei.token_injector.faults = faults
+
     def kill_tokens(self) -> None:
         """Let every token given so far be refused, as after a change of the user's password."""
         self._huawei.tokens.kill_all()
@@ -118,6 +128,7 @@ class HuaweiBus:
 
     def __init__(self, options: HuaweiBusOptions, clock: Callable[[], float]) -> None:
         self.injector = FaultInjector(options.seed)
+        self.token_injector = FaultInjector(options.seed)
         self.record: Record[CloudEvent] = Record(options.keep)
         self.max_body_bytes = options.max_body_bytes
         self.tokens = Tokens(
@@ -145,7 +156,7 @@ class HuaweiBus:
             answer = self._refuse(error, request.body)
         except TokenError as error:
             call.code = str(error.status)
-            answer = self._answer(error.status, error.body())
+            answer = self._answer(error.status, error.body(), error.headers)
         return call.finish(answer)
 
     def refuse_body(self) -> Answer:
@@ -160,16 +171,23 @@ class HuaweiBus:
         self.record.finish(ReceivedRequest(self.record.next_number(), self._clock()))
         return Reset()
 
-    def _create_token(self, call: Call) -> Answer:
+    def _create_token(self, call: Call) -> Answer | Reset:
         call.operation = Operation.CREATE_TOKEN
         if call.request.method != "POST":
             raise TokenError(405, "Method Not Allowed", "Expected POST.")
+        call.decision = self.token_injector.decide(call.request.now)
+        fault = call.decision.request
+        if (interference := before(fault)) is not None:
+            return interference
+        if (refusal := token_refusal(fault, call.time)) is not None:
+            raise refusal
         token = self._ids.next() + self._ids.next()
         issued = self.tokens.issue(call.request.body, token, call.time)
         document = issued.document
         if "nocatalog" not in call.request.query:
             document = {**document, "catalog": []}
-        return self._answer(201, msgspec.json.encode({"token": document}), {"X-Subject-Token": issued.token})
+        body = msgspec.json.encode({"token": document})
+        return after(fault, self._answer(201, body, {"X-Subject-Token": issued.token}))
 
     def _put_events(self, call: Call) -> Answer | Reset:
         request = call.request

@@ -82,8 +82,7 @@ def _read_event(text: Raw, index: int, limits: EventLimits) -> HuaweiEvent:
         members = {name: value for name, value in read_object(text).items() if value != NULL}
     except ValueError as error:
         raise HuaweiError("EG.00014000", f"Bad request: {error}", index=index) from error
-    decoded = str(text, "utf-8")
-    size = len(decoded.encode())
+    size = len(bytes(text))
     if size > limits.max_event_bytes:
         message = f"The size of the event {size} exceeds the limit {limits.max_event_bytes}."
         raise HuaweiError("EG.00533012", message, index=index)
@@ -91,7 +90,7 @@ def _read_event(text: Raw, index: int, limits: EventLimits) -> HuaweiEvent:
     if (problem := _problem(members, attributes, limits)) is not None:
         raise HuaweiError(_INVALID, f"Invalid parameters: {problem}.", index=index)
     named = {name: attributes[name] or "" for name in ("id", "source", "type")}
-    return HuaweiEvent(**named, text=decoded, size=size)
+    return HuaweiEvent(**named, text=str(text, "utf-8"), size=size)
 
 
 def _problem(members: dict[str, Raw], attributes: dict[str, str | None], limits: EventLimits) -> str | None:

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from gateway.emulators.faults import DenyAccess, ExpireToken, Refuse, RequestFault, Throttle, Unavailable
+
 _MAX_TOKENS = 1_000
 """How many of the newest tokens are remembered."""
 
@@ -25,15 +27,38 @@ class User(Struct, frozen=True):
 class TokenError(Exception):
     """A token that is not given."""
 
-    def __init__(self, status: int, title: str, message: str) -> None:
+    def __init__(self, status: int, title: str, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.title = title
+        self.headers = headers or {}
 
     def body(self) -> bytes:
         """In IAM's own form, which is none of EG's."""
         error = {"code": self.status, "message": str(self), "title": self.title}
         return msgspec.json.encode({"error": error})
+
+
+def token_refusal(fault: RequestFault | None, wall_clock: float) -> TokenError | None:
+    """How IAM refuses by the fault, if there is one, to give a token."""
+    match fault:
+        case Throttle():
+            return TokenError(
+                429,
+                "Too Many Requests",
+                "The throttling threshold has been reached.",
+                fault.headers(wall_clock),
+            )
+        case Unavailable(status=status):
+            return TokenError(status, "Internal Server Error", "An unexpected error prevented the server.")
+        case Refuse(status=status, message=message, code=title):
+            return TokenError(status, title, message)
+        case ExpireToken():
+            return TokenError(401, "Unauthorized", "The password has expired.")
+        case DenyAccess():
+            return TokenError(403, "Forbidden", "Forbidden.")
+        case _:
+            return None
 
 
 class _Named(Struct):

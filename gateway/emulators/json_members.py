@@ -34,7 +34,8 @@ def read_string(text: msgspec.Raw) -> str | None:
 
 def _read(decoder: msgspec.json.Decoder[T], text: msgspec.Raw | bytes) -> T:
     try:
-        str(text, "utf-8")  # raw members are checked for their syntax only
+        if isinstance(text, bytes):  # raw members are checked for their syntax only, so it is done here
+            text.decode()
         return decoder.decode(text)
     except _UNREADABLE as error:
         raise ValueError(str(error)) from error

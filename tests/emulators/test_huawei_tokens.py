@@ -3,9 +3,20 @@
 import time
 from datetime import datetime
 
+import aiohttp
 import pytest
 
-from gateway.emulators.faults import ExpireToken, Faults
+from gateway.emulators.faults import (
+    DenyAccess,
+    ExpireToken,
+    Fault,
+    Faults,
+    Refuse,
+    ResetBefore,
+    Stall,
+    Throttle,
+    Unavailable,
+)
 from gateway.emulators.huawei import HuaweiBusOptions, HuaweiEmulator
 from tests.emulators.huawei_client import fetch_token, put_with_token
 from tests.emulators.wire import exchange
@@ -123,3 +134,35 @@ async def test_only_the_newest_tokens_are_remembered(huawei: HuaweiEmulator) -> 
     tokens = [(await fetch_token(huawei)).headers["X-Subject-Token"] for _ in range(1_001)]
     replies = [await put_with_token(huawei, token) for token in tokens[:2]]
     assert [reply.status for reply in replies] == [401, 200]
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        (Throttle(retry_after_seconds=2), 429),
+        (Unavailable(status=500), 500),
+        (Unavailable(status=503), 503),
+        (Unavailable(status=504), 504),
+        (Refuse(code="Unauthorized", status=401), 401),
+        (ExpireToken(), 401),
+        (DenyAccess(), 403),
+    ],
+)
+async def test_iam_has_faults_of_its_own(huawei: HuaweiEmulator, fault: Fault, status: int) -> None:
+    """They leave the bus alone, as the bus's leave IAM alone; the next fetch is served."""
+    huawei.token_faults = Faults(script=(fault,))
+    huawei.faults = Faults(standing=(Throttle(),))
+    refused, served = await fetch_token(huawei), await fetch_token(huawei)
+    throttled = await put_with_token(huawei, served.headers["X-Subject-Token"])
+    assert [refused.status, served.status, throttled.status] == [status, 201, 429]
+    assert ("Retry-After" in refused.headers) == (status == 429)
+    assert huawei.token_faults.script == (fault,)
+
+
+async def test_iam_can_be_slow_or_reset_the_connection(huawei: HuaweiEmulator) -> None:
+    """As any server."""
+    huawei.token_faults = Faults(script=(Stall(seconds=0.01), ResetBefore()))
+    assert (await fetch_token(huawei)).status == 201
+    with pytest.raises((aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)):
+        await fetch_token(huawei)
+    assert huawei.token_fetches == 2
