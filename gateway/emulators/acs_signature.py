@@ -21,8 +21,6 @@ from gateway.emulators.bus import Headers, Request
 _SCHEME = "acs"
 _MAX_CLOCK_SKEW_SECONDS = 900
 """As elsewhere on the platform; EventBridge's own documents name no tolerance."""
-_MAX_NONCES = 100_000
-"""How many of the newest nonces are remembered."""
 
 
 class AccessKey(Struct, frozen=True):
@@ -37,10 +35,14 @@ class AccessKey(Struct, frozen=True):
 
 
 class SignatureVerifier:
-    """Knows some access keys, and tells whether a request was signed with one of them just now."""
+    """Knows some access keys, and tells whether a request was signed with one of them just now.
 
-    def __init__(self, keys: Iterable[AccessKey]) -> None:
+    The newest `max_nonces` are remembered.
+    """
+
+    def __init__(self, keys: Iterable[AccessKey], *, max_nonces: int = 100_000) -> None:
         self._keys = {key.access_key_id: key for key in keys}
+        self._max_nonces = max_nonces
         self._nonces: dict[str, None] = {}
 
     def verify(self, request: Request, wall_clock: float) -> None:
@@ -71,7 +73,7 @@ class SignatureVerifier:
         if nonce in self._nonces:
             raise _mismatch(f"The signature nonce [{nonce}] was used already.")
         self._nonces[nonce] = None
-        if len(self._nonces) > _MAX_NONCES:
+        if len(self._nonces) > self._max_nonces:
             del self._nonces[next(iter(self._nonces))]
 
 

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from multidict import CIMultiDict
 
-from gateway.emulators.acs_signature import AccessKey
+from gateway.emulators.acs_signature import AccessKey, SignatureVerifier
 from gateway.emulators.alibaba import AlibabaBusOptions, AlibabaEmulator
+from gateway.emulators.alibaba_error import AlibabaError
+from gateway.emulators.bus import Request
 from tests.emulators.alibaba_client import PATH, event, put, put_body, send, signature, signed_headers
 from tests.emulators.wire import exchange_bytes
 
@@ -97,6 +100,17 @@ async def test_a_request_that_was_not_believed_spends_no_nonce(alibaba: AlibabaE
     headers = signed_headers(BODY)
     await send(alibaba, BODY, {**headers, "authorization": "acs:LTAIdummyaccesskeyid0001:wrong"})
     assert (await send(alibaba, BODY, headers)).status == 200
+
+
+def test_nonces_are_bounded() -> None:
+    """Memory is: the oldest may be used again once so many others have been."""
+    verifier = SignatureVerifier([AccessKey()], max_nonces=2)
+    requests = [Request("POST", PATH, "", CIMultiDict(signed_headers(BODY)), BODY, 0.0) for _ in range(3)]
+    for request in requests:
+        verifier.verify(request, time.time())
+    with pytest.raises(AlibabaError, match="used already"):
+        verifier.verify(requests[1], time.time())
+    verifier.verify(requests[0], time.time())
 
 
 @pytest.mark.parametrize(("skew_seconds", "status"), [(-898, 200), (898, 200), (-902, 403), (902, 403)])

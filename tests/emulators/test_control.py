@@ -2,9 +2,12 @@
 
 import pytest
 
+from gateway.emulators.alibaba import AlibabaEmulator
 from gateway.emulators.aws import AwsEmulator
 from gateway.emulators.faults import Faults, Pass, Throttle, Unavailable
+from tests.emulators.alibaba_client import put_body
 from tests.emulators.aws_client import Reply, entry, put, put_each, send
+from tests.emulators.wire import exchange
 
 
 async def control(bus: AwsEmulator, name: str, method: str = "GET", body: bytes = b"") -> Reply:
@@ -28,6 +31,18 @@ async def test_events_show_their_detail_as_the_very_json(bus: AwsEmulator) -> No
         "resources": ["r"],
         "trace_header": None,
     }
+
+
+async def test_cloudevents_show_the_very_text_that_was_sent(alibaba: AlibabaEmulator) -> None:
+    """On the buses that take them as they are."""
+    body = b'[{"specversion":"1.0","id":"1","source":"/s","type":"t","time":"2026-03-04T05:06:00Z",'
+    body += b'"data":{ "n":1.50 },"aliyuneventbusname":"default"}]'
+    await put_body(alibaba, body)
+    reply = await exchange("GET", f"{alibaba.url}/_emulator/events", b"", {})
+    (shown,) = reply.document
+    assert body[1:-1] in reply.body
+    assert (shown["event_id"], shown["request"], shown["bus"]) == (alibaba.received[0].event_id, 1, "default")
+    assert shown["event"]["id"] == "1"
 
 
 async def test_events_are_limited_to_the_newest(bus: AwsEmulator) -> None:

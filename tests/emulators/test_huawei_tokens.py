@@ -1,5 +1,6 @@
 """Tokens: what the stand-in for IAM gives, and what the bus thinks of them."""
 
+import json
 import time
 from datetime import datetime
 
@@ -18,7 +19,7 @@ from gateway.emulators.faults import (
     Unavailable,
 )
 from gateway.emulators.huawei import HuaweiBusOptions, HuaweiEmulator
-from tests.emulators.huawei_client import fetch_token, put_with_token
+from tests.emulators.huawei_client import fetch_token, put_with_token, token_request
 from tests.emulators.wire import exchange
 
 
@@ -64,6 +65,15 @@ async def test_a_request_that_cannot_be_read_gets_no_token(huawei: HuaweiEmulato
     reply = await exchange("POST", f"{huawei.url}/v3/auth/tokens", body, {})
     other = await exchange("GET", f"{huawei.url}/v3/auth/tokens", b"", {})
     assert (reply.status, reply.document["error"]["title"], other.status) == (400, "Bad Request", 405)
+
+
+async def test_only_passwords_are_a_method(huawei: HuaweiEmulator) -> None:
+    """Others are IAM's business, not this stand-in's."""
+    request = token_request()
+    request["auth"]["identity"]["methods"] = ["token"]
+    reply = await exchange("POST", f"{huawei.url}/v3/auth/tokens", json.dumps(request).encode(), {})
+    assert reply.status == 400
+    assert "the method password only" in reply.document["error"]["message"]
 
 
 async def test_fetches_are_counted(huawei: HuaweiEmulator) -> None:
