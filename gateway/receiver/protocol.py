@@ -118,7 +118,7 @@ class HttpConnection(asyncio.Protocol):
         if not self._since:
             self._since = self._service.clock()
             if self._phase is Phase.HEAD and not self._target:
-                self._line = data if before is Phase.IDLE and not self._answers else UNKNOWN_LINE
+                self._line = behind_whole_requests(data) if before is Phase.IDLE else UNKNOWN_LINE
         elif self._phase is not Phase.IDLE:
             self._watch(data)
         if self._answers:
@@ -272,7 +272,7 @@ class HttpConnection(asyncio.Protocol):
     def _read_line(self, data: bytes, before: Phase) -> None:
         """Answer a method that the parser does not know, once the request line is there."""
         if before is Phase.IDLE:
-            line = behind_whole_requests(data) if self._answers else data
+            line = behind_whole_requests(data)
         else:
             line = UNKNOWN_LINE if self._answers or before is not Phase.HEAD else self._line + data
         try:

@@ -57,7 +57,13 @@ class Receiver:
         self._connection_ended = asyncio.Event()
 
     async def start(self) -> Sequence[Listen]:
-        """Listen; returns the addresses bound, ports filled in. Raises OSError, and then nothing listens."""
+        """`bind`, then `serve`; returns the addresses bound."""
+        addresses = await self.bind()
+        await self.serve()
+        return addresses
+
+    async def bind(self) -> Sequence[Listen]:
+        """Take the addresses; returns them, ports filled in. Raises OSError, and then none is taken."""
         loop = asyncio.get_running_loop()
         service = Service(self._intake, self._limits, clock=loop.time, wall_clock=time.time)
         service.on_connection_ended = self._connection_ended.set
@@ -68,8 +74,13 @@ class Receiver:
         except OSError:
             self._stop_listening()
             raise
-        self._sweep()
         return [_address(bound) for server in self._servers for bound in server.sockets]
+
+    async def serve(self) -> None:
+        """Listen on the addresses that are bound."""
+        for server in self._servers:
+            await server.start_serving()
+        self._sweep()
 
     def statistics(self) -> ReceiverStatistics:
         """The counts so far; the object is the receiver's own, to be read and not kept."""
@@ -124,10 +135,16 @@ class Receiver:
         loop = asyncio.get_running_loop()
         if isinstance(listener, ListenTcp):  # asyncio and uvloop both set TCP_NODELAY on what they accept
             return await loop.create_server(
-                lambda: HttpConnection(service), listener.host, listener.port, backlog=BACKLOG
+                lambda: HttpConnection(service),
+                listener.host,
+                listener.port,
+                backlog=BACKLOG,
+                start_serving=False,
             )
         bound = self._bind_unix(Path(listener.path))
-        return await loop.create_unix_server(lambda: HttpConnection(service), sock=bound, backlog=BACKLOG)
+        return await loop.create_unix_server(
+            lambda: HttpConnection(service), sock=bound, backlog=BACKLOG, start_serving=False
+        )
 
     def _bind_unix(self, path: Path) -> socket.socket:
         bound = _bind_unix(path)

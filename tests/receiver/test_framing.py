@@ -423,9 +423,29 @@ def test_an_unknown_method_behind_another_request_has_its_own_line(
     assert wire.transport.has_ended
 
 
-def test_an_unknown_method_behind_the_end_of_another_request_is_malformed() -> None:
+@pytest.mark.parametrize(
+    ("first", "cut", "status"),
+    [
+        (delivery(), 2, 202),
+        (delivery(), 100, 202),
+        (delivery(), len(delivery()) - 1, 202),
+        (delivery(target=b"/nowhere", body=b"FROB /nowhere HTTP/1.1\r\n"), -24, 404),
+    ],
+    ids=["method", "head", "body", "refused"],
+)
+def test_an_unknown_method_behind_the_end_of_another_request_is_malformed(
+    first: bytes, cut: int, status: int
+) -> None:
     """Where that one began in an earlier chunk, nobody knows where the line begins: refused all the same."""
     wire = Wire()
-    wire.send(delivery()[:-1])
-    answers = wire.send(EVENT[-1:] + raw(b"FROB / HTTP/1.1", HOST))
-    assert [(answer.status, answer.closes) for answer in answers] == [(202, False), (400, True)]
+    wire.send(first[:cut])
+    answers = wire.send(first[cut:] + raw(b"FROB / HTTP/1.1", HOST))
+    assert [(answer.status, answer.closes) for answer in answers] == [(status, False), (400, True)]
+
+
+def test_an_unknown_method_that_is_cut_behind_another_request_has_its_own_line() -> None:
+    """Its beginning, which could still become a method, is found behind the whole request."""
+    wire = Wire()
+    wire.send(delivery() + b"MO")
+    answers = wire.send(raw(b"FO / HTTP/1.1", HOST))
+    assert [(answer.status, answer.closes) for answer in answers] == [(202, False), (405, True)]
