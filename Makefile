@@ -34,6 +34,8 @@ lock: $(VENV)/.dev  ## pin the newest allowed versions of every dependency, with
 	@$(LOCK) pyproject.toml requirements/build.in --output-file requirements/run.txt
 	@$(LOCK) --extra dev --extra sigv4a --constraints requirements/run.txt \
 		pyproject.toml requirements/build.in --output-file requirements/dev.txt
+	@for name in build aws alibaba huawei; do \
+		$(LOCK) requirements/vendors/$$name.in --output-file requirements/vendors/$$name.txt; done
 
 LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"

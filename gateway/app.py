@@ -48,6 +48,13 @@ LAST_ANSWERS_SECONDS = 1.0
 """How long open requests may take to be answered when everything else is done."""
 
 
+SPILL_SECONDS = 10.0
+"""How long the disk may take for what one destination could not deliver."""
+
+CLOSE_SECONDS = 2.0
+"""How long one part may take to close."""
+
+
 class State(Enum):
     """Where the gateway is in its life."""
 
@@ -78,10 +85,12 @@ class App:
         self._hurry = asyncio.Event()
         self._started_at = time.time()
         self._exit_code = ExitCode.OK
+        self.hangs = False
+        """Whether a thread is stuck in the file system, which the process must not wait for."""
         self._destinations = {
             name: self._build(destination) for name, destination in config.destinations.items()
         }
-        self._loops: list[asyncio.Task[None]] = []
+        self._loops: dict[str, asyncio.Task[None]] = {}
         self._intake = FanOut(self._destinations, drain_seconds=config.shutdown.deadline)
         self._receiver = Receiver(
             self._intake,
@@ -89,6 +98,7 @@ class App:
             [_listener(each) for each in config.receiver.listen],
         )
         self._admin = Admin(self, config.admin.listen)
+        self._spill_lock: disk.DirectoryLock | None = None
         self._spill = Spill(Path(config.shutdown.spill), _read_back) if config.shutdown.spill else None
         self.receiver_addresses: Sequence[str] = ()
         self.admin_address = ""
@@ -96,19 +106,23 @@ class App:
     # Lifecycle.
 
     async def start(self) -> None:
-        """Take up work. Raises ConfigError for a directory that cannot be written, OSError."""
+        """Take up work. Raises ConfigError for a directory that cannot be used, OSError.
+
+        The receiver comes last: once an event is accepted, nothing can fail the start any more.
+        """
         self._check_directories()
         try:
-            self._restore_spilled()
-            self._loops = [
-                asyncio.create_task(destination.run(), name=f"destination {name}")
-                for name, destination in self._destinations.items()
-            ]
             self.admin_address = await self._admin.start()
-            self.receiver_addresses = [_url(bound) for bound in await self._receiver.start()]
+            self.receiver_addresses = [_url(bound) for bound in await self._receiver.bind()]
+            self._restore_spilled()
         except BaseException:
             await self._close()
             raise
+        self._loops = {
+            name: asyncio.create_task(destination.run(), name=f"destination {name}")
+            for name, destination in self._destinations.items()
+        }
+        await self._receiver.serve()
         self._step(State.RUNNING)
         gc.collect()
         gc.freeze()  # what stands now stays: later collections need not look at it
@@ -118,21 +132,20 @@ class App:
     async def run_until_stopped(self) -> ExitCode:
         """Work until `request_drain`, or until a part of the gateway fails; then drain and stop."""
         stop = asyncio.create_task(self._stop_asked.wait())
-        ends: list[asyncio.Task[Any]] = [stop, *self._loops]
+        ends: list[asyncio.Task[Any]] = [stop, *self._loops.values()]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
-        for loop in self._loops:
-            if loop.done() and (failure := loop.exception()) is not None:
-                self._exit_code = ExitCode.FAILED
-                log.critical("the gateway has failed, and drains", exc_info=failure)
         await self._drain()
         return self._exit_code
 
     def request_drain(self) -> None:
-        """Drain and stop; asked a second time: stop trying to deliver, and spill."""
-        if self._stop_asked.is_set():
-            self._hurry.set()
+        """Drain and stop; asking again changes nothing."""
         self._stop_asked.set()
+
+    def hurry(self) -> None:
+        """Stop trying to deliver, and spill."""
+        self.request_drain()
+        self._hurry.set()
 
     async def _drain(self) -> None:
         self._step(State.DRAINING)
@@ -142,8 +155,10 @@ class App:
         last_requests = asyncio.create_task(self._receiver.drain())
         await self._deliver_until(deadline)
         await _cancel([last_requests])  # what still comes in would only be refused; `_close` bounds it
-        for name, destination in self._destinations.items():
-            if left := await destination.stop():
+        lefts = await asyncio.gather(*[destination.stop() for destination in self._destinations.values()])
+        self.hangs = any(destination.is_burying for destination in self._destinations.values())
+        for name, left in zip(self._destinations, lefts, strict=True):
+            if left:
                 await self._keep(name, left)
         self._check_accounts()
         await self._close()
@@ -152,21 +167,38 @@ class App:
 
     async def _deliver_until(self, deadline: float) -> None:
         """Let every destination send what it holds, until the deadline or until told to hurry."""
-        drains = [
-            asyncio.create_task(destination.drain(deadline)) for destination in self._destinations.values()
-        ]
         hurry = asyncio.create_task(self._hurry.wait())
-        everything = asyncio.gather(*drains)
+        everything = asyncio.gather(*[self._deliver(name, deadline) for name in self._destinations])
         ends: list[asyncio.Future[Any]] = [everything, hurry]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        await _cancel([*drains, hurry, everything])
+        await _cancel(ends)
+
+    async def _deliver(self, name: str, deadline: float) -> None:
+        """Drain one destination; one whose loop has failed delivers no more, and is not waited for."""
+        drain = asyncio.create_task(self._destinations[name].drain(deadline))
+        await asyncio.wait([drain, self._loops[name]], return_when=asyncio.FIRST_COMPLETED)
+        await _cancel([drain])
 
     async def _close(self) -> None:
-        await _cancel(self._loops)
+        """Give everything back; each part bounds its own time, or is bounded here."""
+        await _cancel(self._loops.values())
+        self._report_failures()
         await self._receiver.aclose(self._loop.time() + LAST_ANSWERS_SECONDS)
-        await self._admin.aclose()
-        for destination in self._destinations.values():
-            await destination.aclose()
+        parts: list[Admin | Destination] = [self._admin, *self._destinations.values()]
+        for part in parts:
+            try:
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await part.aclose()
+            except TimeoutError:
+                log.warning("a part of the gateway does not close", extra={"part": type(part).__name__})
+        if self._spill_lock is not None:
+            self._spill_lock.release()
+
+    def _report_failures(self) -> None:
+        for name, loop in self._loops.items():
+            if not loop.cancelled() and (failure := loop.exception()) is not None:
+                self._exit_code = ExitCode.FAILED
+                log.critical("a destination has failed", extra={"destination": name}, exc_info=failure)
 
     def _step(self, state: State) -> None:
         assert state in NEXT[self._state], f"{self._state} -> {state}"
@@ -185,6 +217,10 @@ class App:
         ]
         if faults:
             raise ConfigError(faults)
+        if self._config.shutdown.spill:
+            self._spill_lock = disk.DirectoryLock(Path(self._config.shutdown.spill))
+            if not self._spill_lock.acquire():
+                raise ConfigError([ConfigFault("shutdown.spill", "another process uses this directory")])
 
     def _restore_spilled(self) -> None:
         if self._spill is None:
@@ -204,12 +240,13 @@ class App:
             log.error("events are lost: they were not delivered, and shutdown.spill is empty", extra=extra)
             return
         try:
-            path = await asyncio.to_thread(self._spill.write, name, left)
-        except OSError as error:
+            async with asyncio.timeout(SPILL_SECONDS):
+                path = await asyncio.to_thread(self._spill.write, name, left)
+        except Exception as error:  # noqa: BLE001 - the other destinations' events are still to be kept
             self._exit_code = ExitCode.FAILED
-            log.error(  # noqa: TRY400 - the reason is all there is to say
-                "events are lost: they could not be spilled", extra=extra | {"error": error.strerror}
-            )
+            self.hangs = self.hangs or isinstance(error, TimeoutError)
+            log.critical("events could not be spilled: they are lost, but for those that an earlier start "
+                         "spilled", extra=extra | {"error": repr(error)})  # fmt: skip
             return
         for entry in left:
             if entry.receipt is not None:

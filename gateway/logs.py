@@ -15,10 +15,15 @@ _encoder = msgspec.json.Encoder(enc_hook=str)
 
 
 def configure(level: LogLevel, form: LogFormat) -> None:
-    """Send every record of `level` and above to standard error; replaces what was configured before."""
+    """Send records to standard error: ours from `level` on, those of libraries from warnings on.
+
+    Libraries tell their secrets at lower levels: botocore logs the answers that carry credentials.
+    Replaces what was configured before.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form is LogFormat.JSON else TextFormatter())
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("gateway").setLevel(level.upper())
 
 
 class JsonFormatter(logging.Formatter):

@@ -155,7 +155,7 @@ METRICS: tuple[MetricDefinition, ...] = (
     ),
     _counter(
         "events_retried",
-        "Times that an event had to be sent again, by reason.",
+        "Times that an event was kept for another attempt, by reason.",
         (*_D, "reason"),
         _each_by_label(lambda destination: destination.counters.retried),
     ),
@@ -229,13 +229,13 @@ METRICS: tuple[MetricDefinition, ...] = (
     ),
     _counter(
         "bus_requests",
-        "Requests to the bus, by what came of them.",
+        "Attempts to send a batch to the bus, by what came of them.",
         (*_D, "outcome"),
         _each_by_label(lambda destination: destination.counters.bus_requests),
     ),
     _histogram(
         "bus_request_seconds",
-        "From sending a request to the bus to its answer or time-out.",
+        "From the beginning of an attempt to send a batch to its answer or time-out.",
         lambda destination: destination.counters.bus_request_seconds,
     ),
     _histogram(

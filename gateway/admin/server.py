@@ -18,6 +18,9 @@ from gateway.metrics import Snapshot
 
 log = logging.getLogger(__name__)
 
+LAST_ANSWERS_SECONDS = 1.0
+"""How long a client that does not read may keep the end waiting."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
@@ -60,7 +63,9 @@ class Admin:
                 web.post("/drain", self._drain),
             ]
         )
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, shutdown_timeout=LAST_ANSWERS_SECONDS
+        )
         await self._runner.setup()
         site: web.BaseSite
         if (path := self._listen.path) is not None:
@@ -119,7 +124,10 @@ async def _problems(request: web.Request, handler: Handler) -> web.StreamRespons
 
 def _is_local(remote: str | None) -> bool:
     """A peer on loopback, or on a Unix socket, which has no address."""
-    return not remote or ip_address(remote.partition("%")[0]).is_loopback
+    if not remote:
+        return True
+    address = ip_address(remote.partition("%")[0])
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def _url(address: tuple[Any, ...]) -> str:

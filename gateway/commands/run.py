@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Mapping
@@ -18,6 +19,9 @@ from gateway.exit_code import ExitCode
 from gateway.sender import SenderPlugin
 
 log = logging.getLogger(__name__)
+
+SPARE_DESCRIPTORS = 64
+"""For listeners, the administration interface, logs, dead letters and spill."""
 
 
 def run(path: Path, *, log_level: LogLevel | None, workers: int) -> ExitCode:
@@ -38,6 +42,8 @@ def run(path: Path, *, log_level: LogLevel | None, workers: int) -> ExitCode:
 async def serve(config: Config, plugins: Mapping[str, SenderPlugin]) -> ExitCode:
     """Run one gateway in this loop until SIGTERM or SIGINT; a second signal spills at once."""
     app = App(config, plugins)
+    drain_on_signals(app)
+    raise_descriptor_limit(config)
     try:
         await app.start()
     except ConfigError as error:
@@ -45,15 +51,42 @@ async def serve(config: Config, plugins: Mapping[str, SenderPlugin]) -> ExitCode
     except OSError as error:
         log.critical("the gateway cannot start", extra={"error": str(error)})
         return ExitCode.FAILED
-    drain_on_signals(app)
-    return await app.run_until_stopped()
+    code = await app.run_until_stopped()
+    if app.hangs:
+        logging.shutdown()
+        os._exit(code)  # the interpreter would wait for the thread
+    return code
 
 
 def drain_on_signals(app: App) -> None:
-    """SIGTERM and SIGINT ask for a drain."""
+    """SIGTERM and SIGINT ask for a drain, once more for haste; SIGHUP, which would end us, is only noted."""
     loop = asyncio.get_running_loop()
+    seen: set[int] = set()
+
+    def stop(number: int) -> None:
+        if seen:
+            app.hurry()
+        seen.add(number)
+        app.request_drain()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, app.request_drain)
+        loop.add_signal_handler(number, stop, number)
+    loop.add_signal_handler(
+        signal.SIGHUP, log.warning, "SIGHUP: reloading the configuration is not available yet"
+    )
+
+
+def raise_descriptor_limit(config: Config) -> None:
+    """Let the process open as many files as it may: producers' connections must not take the bus's."""
+    wanted = 2 * config.receiver.max_connections + SPARE_DESCRIPTORS
+    wanted += sum(destination.delivery.max_in_flight for destination in config.destinations.values())
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+        if most < wanted:
+            log.warning("the limit of open files is low for receiver.max_connections", extra={
+                "limit": most, "wanted": wanted})  # fmt: skip
 
 
 def refuse(error: ConfigError) -> ExitCode:

@@ -349,6 +349,11 @@ class Destination:
         self._backlog.put_back(entries)
         return in_order_of_arrival(entries)
 
+    @property
+    def is_burying(self) -> bool:
+        """Whether dead letters are being written at this moment, be it in a thread that hangs."""
+        return self._burying is not None and not self._burying.done()
+
     async def aclose(self) -> None:
         """Give the sender's connections back."""
         await self.sender.aclose()

@@ -1,5 +1,6 @@
 """Writing to disk so that a crash leaves the old or the new, never a half. Blocking: call it on a thread."""
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -53,6 +54,31 @@ def obstacle(directory: Path) -> str | None:
     except OSError as error:
         return error.strerror or type(error).__name__
     return None
+
+
+class DirectoryLock:
+    """Keeps other processes out of a directory, as far as they ask; the kernel lifts it when we end."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / ".lock"
+        self._descriptor: int | None = None
+
+    def acquire(self) -> bool:
+        """False: another process holds it. Raises OSError if the directory cannot be written."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        self._descriptor = descriptor
+        return True
+
+    def release(self) -> None:
+        """Let others in; safe twice."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -43,6 +43,8 @@ class FanOut:
         """Take every event to every destination asked for, or none to any."""
         if self._draining is not None:
             return self._draining
+        if not events:
+            return ACCEPTED  # an empty batch is valid, and nobody's
         targets = self._targets(destination)
         if len(targets) == 1:  # the usual one: its own offer is the check
             (target,) = targets

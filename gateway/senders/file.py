@@ -112,14 +112,31 @@ class _OpenFile:
     async def write(self, data: bytes) -> None:
         """Write all of `data`; a line that an earlier failure or cancellation tore is ended first."""
         rest = memoryview(b"\n" + data if self._line_is_torn else data)
+        if self._is_prompt:
+            self._append(rest)
+            return
         while rest:
-            if self._is_prompt:
-                written = os.write(self._descriptor, rest)
-            else:
-                await _until_writable(self._descriptor)
-                written = os.write(self._descriptor, rest[: select.PIPE_BUF])
-            rest = rest[written:]
+            await _until_writable(self._descriptor)
+            rest = rest[os.write(self._descriptor, rest[: select.PIPE_BUF]) :]
             self._line_is_torn = bool(rest)
+
+    def _append(self, data: memoryview) -> None:
+        rest = data
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError:
+            if len(rest) < len(data):
+                self._take_back(len(data) - len(rest))
+            raise
+        self._line_is_torn = False
+
+    def _take_back(self, written: int) -> None:
+        """Cut off what a failed write left: else its first lines would stand there twice."""
+        if self._is_ours:
+            os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
+        else:
+            self._line_is_torn = True
 
     def close(self) -> None:
         """Give the descriptor back, if it was opened here."""

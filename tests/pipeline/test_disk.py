@@ -76,3 +76,14 @@ def test_an_obstacle_is_named_in_the_systems_words(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     assert disk.obstacle(tmp_path / "file") == "File exists"
     assert disk.obstacle(tmp_path / "file" / "below") == "Not a directory"
+
+
+def test_a_locked_directory_keeps_another_out_until_it_is_released(tmp_path: Path) -> None:
+    """Two processes must not read the same spill."""
+    first, second = disk.DirectoryLock(tmp_path), disk.DirectoryLock(tmp_path)
+    assert first.acquire()
+    assert not second.acquire()
+    first.release()
+    first.release()
+    assert second.acquire()
+    second.release()

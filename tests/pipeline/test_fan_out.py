@@ -149,3 +149,12 @@ async def test_who_comes_back_when_told_finds_room(wanted: int, requests_a_secon
     assert intake.accept(events(wanted), None) == Accepted()
     await full.stop()
     await loop
+
+
+@on_virtual_clock
+async def test_an_empty_batch_is_taken_and_held_by_nobody() -> None:
+    """A drain that follows has nothing to wait for."""
+    each = destination("a")
+    assert fan_out(each).accept([], None) == Accepted()
+    await each.drain(deadline=3600.0)
+    assert held(each) == [0]

@@ -137,10 +137,37 @@ def test_a_file_of_nothing_but_damage_is_set_aside_whole(tmp_path: Path) -> None
 
 
 def test_what_cannot_be_written_raises_and_leaves_nothing(tmp_path: Path) -> None:
-    """The caller must know that the events are not safe."""
-    with pytest.raises(FileNotFoundError):
-        spill(tmp_path / "missing").write("orders", [entry("1")])
+    """The caller must know that the events are not safe; here a file stands where the directory should."""
+    taken = tmp_path / "taken"
+    taken.write_text("")
+    with pytest.raises(OSError, match="exists"):
+        spill(taken).write("orders", [entry("1")])
+    assert list(tmp_path.iterdir()) == [taken]
+
+
+def test_a_directory_that_has_gone_is_made_again(tmp_path: Path) -> None:
+    """Somebody tidied up while the gateway ran; its events are kept all the same."""
+    path = spill(tmp_path / "spill").write("orders", [entry("1")])
+    assert path.exists()
+
+
+def test_what_was_settled_before_a_crash_is_not_restored_again(tmp_path: Path) -> None:
+    """A note beside the file says which lines are done, so the next start sends only the others."""
+    spill(tmp_path).write("orders", [entry("1"), entry("2"), entry("3")])
+    first, _, third = spill(tmp_path).read("orders")
+    settle(third)
+    settle(first)
+    (left,) = spill(tmp_path).read("orders")
+    assert left.event.id == "2"
+    settle(left)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_note_cut_short_by_a_crash_is_as_if_it_were_not_there(tmp_path: Path) -> None:
+    """Sending once more is repairable; losing is not."""
+    path = spill(tmp_path).write("orders", [entry("1"), entry("2")])
+    path.with_suffix(".settled").write_bytes(b"1\n0")
+    assert [each.event.id for each in spill(tmp_path).read("orders")] == ["1"]
 
 
 def test_a_file_that_cannot_be_removed_is_logged_and_stops_nothing(

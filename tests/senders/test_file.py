@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 from gateway.errors import BlockedError, EventTooLargeError, UnavailableError
 from gateway.sender import Delivered, Limits, SenderStatus
-from gateway.senders.file import FileConfig, FileSender, check
+from gateway.senders.file import FileConfig, FileSender, check, lines
 from gateway.units import Size
 from tests.senders.builders import batch, event, event_of_json_size
 
@@ -111,6 +112,22 @@ async def test_a_pipe_without_a_reader_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError) as caught:
         await sender_to(tmp_path / "pipe").send(batch())
     assert caught.value.code == "enxio"
+
+
+async def test_a_disk_that_fills_up_in_the_middle_of_a_batch_has_none_of_it(tmp_path: Path) -> None:
+    """Else the lines that fitted would stand there twice when the batch is sent again."""
+    path, sent = tmp_path / "events", batch(event(), event())
+    sender = sender_to(path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(event().json) + 20, hard))
+    try:
+        with pytest.raises(UnavailableError):
+            await sender.send(sent)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    await sender.send(sent)
+    await sender.aclose()
+    assert path.read_bytes() == lines(sent)
 
 
 async def test_a_full_disk_is_unavailable() -> None:

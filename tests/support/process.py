@@ -26,6 +26,7 @@ class GatewayProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._logged = asyncio.Event()
         self.log: list[dict[str, Any]] = []
         self.url = ""
         self.admin_url = ""
@@ -71,6 +72,13 @@ class GatewayProcess:
         """The messages logged so far."""
         return [line["message"] for line in self.log]
 
+    async def until_logged(self, message: str) -> None:
+        """Wait until a line of the log says it."""
+        async with asyncio.timeout(EXIT_SECONDS):
+            while message not in self.messages():
+                self._logged.clear()
+                await self._logged.wait()
+
     def resident_bytes(self) -> int:
         """Memory that the process has in use (VmRSS of Linux)."""
         status = Path(f"/proc/{self.pid}/status").read_text()
@@ -83,6 +91,7 @@ class GatewayProcess:
         async for line in self._process.stderr:
             record = json.loads(line) if line.startswith(b"{") else {"message": line.decode().rstrip()}
             self.log.append(record)
+            self._logged.set()
             if record["message"] == "ready":
                 self._ready.set_result(record)
         if not self._ready.done():

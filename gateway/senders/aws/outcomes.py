@@ -76,6 +76,9 @@ _VERDICTS_BY_STATUS: Mapping[int, Verdict] = {
 }
 
 # The one place where the text decides: the code for a bad signature is also that for a wrong clock.
+_QUOTED_VALUE = re.compile(r"Value '.*?' at", re.DOTALL)
+"""How AWS's validation names what it refuses: "Value 'x' at 'entries.1.member.source' failed to …"."""
+
 _SPEAKS_OF_TIME = re.compile(r"Signature (expired|not yet current)")
 
 
@@ -143,10 +146,17 @@ def read_failure(answer: Answer, now: float) -> Failure:
     return Failure(
         verdict,
         code or f"http_{answer.status}",
-        message[:MAX_MESSAGE_CHARACTERS],
+        _speakable(message),
         request_id_of(answer),
         retry_after_seconds(answer.headers, now),
     )
+
+
+def _speakable(message: str) -> str:
+    """The message without what it quotes of the request: an event's values, or signed headers and tokens."""
+    return _QUOTED_VALUE.sub("Value '…' at", message.partition("The Canonical String")[0].rstrip())[
+        :MAX_MESSAGE_CHARACTERS
+    ]
 
 
 def _read_problem(answer: Answer) -> tuple[str, str]:
@@ -220,7 +230,7 @@ def read_outcomes(answer: Answer, count: int) -> Sequence[Outcome]:
 
 
 def _failed(result: _Result, request_id: str | None) -> Outcome:
-    code, message = result.error_code, (result.error_message or "")[:MAX_MESSAGE_CHARACTERS]
+    code, message = result.error_code, _speakable(result.error_message or "")
     if not code:
         return Retry(
             "no_verdict", message, request_id, RetryReason.UNCLEAR, max_attempts=MAX_ATTEMPTS_UNKNOWN

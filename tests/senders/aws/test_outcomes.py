@@ -337,3 +337,23 @@ def test_messages_are_cut() -> None:
     assert isinstance(outcome, Rejected)
     assert len(outcome.message) == 1000
     assert len(error_of({"__type": "ValidationException", "message": "x" * 5000}, 400).message) == 1000
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "said"),
+    [
+        (
+            "InvalidSignatureException",
+            "No match.\n\nThe Canonical String for this request should have been\n'x-amz-security-token:IQoJ…",
+            "No match.",
+        ),
+        (
+            "ValidationException",
+            "1 validation error detected: Value 'an event's own' at 'entries.1.member.source' failed",
+            "1 validation error detected: Value '…' at 'entries.1.member.source' failed",
+        ),
+    ],
+)
+def test_a_message_s_quotations_are_left_out(code: str, message: str, said: str) -> None:
+    """It reaches logs and `/status`, where neither tokens nor event data belong."""
+    assert read_failure(answer({"__type": code, "message": message}, 400), NOW).message == said
