@@ -6,9 +6,11 @@ Starts inside out (senders, destinations, receiver), drains outside in.
 import asyncio
 import gc
 import logging
+import os
 import random
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -112,8 +114,10 @@ class App:
         """
         self._check_directories()
         try:
-            self.admin_address = await self._admin.start()
-            self.receiver_addresses = [_url(bound) for bound in await self._receiver.bind()]
+            with _naming(f"admin.listen = {self._config.admin.listen}"):
+                self.admin_address = await self._admin.start()
+            with _naming(f"receiver.listen = {', '.join(self._config.receiver.listen)}"):
+                self.receiver_addresses = [_url(bound) for bound in await self._receiver.bind()]
             self._restore_spilled()
         except BaseException:
             await self._close()
@@ -122,8 +126,12 @@ class App:
             name: asyncio.create_task(destination.run(), name=f"destination {name}")
             for name, destination in self._destinations.items()
         }
-        await self._receiver.serve()
         self._step(State.RUNNING)
+        try:
+            await self._receiver.serve()
+        except OSError as error:  # another process was quicker; one listener may have taken events by now
+            self._fail("the receiver cannot listen", error)
+            return
         gc.collect()
         gc.freeze()  # what stands now stays: later collections need not look at it
         log.info("ready", extra={"receiver": self.receiver_addresses, "admin": self.admin_address,
@@ -137,6 +145,11 @@ class App:
         stop.cancel()
         await self._drain()
         return self._exit_code
+
+    def _fail(self, message: str, error: BaseException) -> None:
+        self._exit_code = ExitCode.FAILED
+        log.critical(message, exc_info=error)
+        self.request_drain()
 
     def request_drain(self) -> None:
         """Drain and stop; asking again changes nothing."""
@@ -307,6 +320,16 @@ class App:
         )
 
 
+@contextmanager
+def _naming(key: str) -> Iterator[None]:
+    """Say which key named the address that cannot be listened on."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise OSError(error.errno, f"{key}: {reason}") from error
+
+
 async def _cancel(tasks: Iterable[asyncio.Future[Any]]) -> None:
     tasks = list(tasks)
     for task in tasks:
@@ -359,8 +382,8 @@ def destination_settings(config: DestinationConfig) -> DestinationSettings:
 def receiver_limits(config: ReceiverConfig) -> ReceiverLimits:
     """The receiver's own view of its section."""
     return ReceiverLimits(
-        max_body_bytes=config.max_body_bytes,
-        max_receiving_bytes=config.max_receiving_bytes,
+        max_body_bytes=int(config.max_body_bytes),  # plain numbers, which print as such
+        max_receiving_bytes=int(config.max_receiving_bytes),
         max_connections=config.max_connections,
         idle_timeout_seconds=config.idle_timeout,
         request_timeout_seconds=config.request_timeout,

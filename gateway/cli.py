@@ -43,7 +43,9 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         formatter_class=FORMAT,
     )
     _add_config(command)
-    command.add_argument("--log-level", type=LogLevel, choices=list(LogLevel), help="instead of log.level")
+    command.add_argument(
+        "--log-level", choices=[level.value for level in LogLevel], help="instead of log.level"
+    )
     command.add_argument(
         "--workers", type=_count, default=1, metavar="N", help="processes; only 1 is available yet"
     )
@@ -124,7 +126,8 @@ def _count(text: str) -> int:
 def _run(options: argparse.Namespace) -> int:
     from gateway.commands.run import run  # noqa: PLC0415 - see above
 
-    return run(options.config, log_level=options.log_level, workers=options.workers)
+    level = LogLevel(options.log_level) if options.log_level else None
+    return run(options.config, log_level=level, workers=options.workers)
 
 
 def _check(options: argparse.Namespace) -> int:

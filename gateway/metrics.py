@@ -261,6 +261,12 @@ METRICS: tuple[MetricDefinition, ...] = (
         _each(lambda destination: destination.in_flight_limit),
     ),
     _gauge(
+        "requests_per_second_limit",
+        "The rate that requests to the bus keep to, configured or learned under throttling; +Inf: none.",
+        _D,
+        _each(lambda destination: destination.requests_per_second_limit),
+    ),
+    _gauge(
         "connections",
         "Open connections of producers.",
         (),

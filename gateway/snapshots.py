@@ -105,6 +105,8 @@ class DestinationStatistics(Struct, frozen=True, kw_only=True):
     requests_saved: int
     in_flight_limit: int
     requests_in_flight: int
+    requests_per_second_limit: float
+    """Configured or learned under throttling; infinity: none."""
     accepted_per_second: float
     delivered_per_second: float
     health: str

@@ -50,6 +50,7 @@ DOCUMENTED = {
 BEYOND = {
     "gateway_dead_letters_dropped": ("counter", {D}),
     "gateway_connections": ("gauge", set[str]()),
+    "gateway_requests_per_second_limit": ("gauge", {D}),
 }
 """What users of such programs look for as well."""
 

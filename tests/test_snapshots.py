@@ -1,5 +1,7 @@
 """Plain counts: histograms, and the sums that must hold."""
 
+from math import inf
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +27,7 @@ def statistics(
         seconds_to_full=0.0,
         requests_saved=0,
         in_flight_limit=1,
+        requests_per_second_limit=inf,
         requests_in_flight=0,
         accepted_per_second=0.0,
         delivered_per_second=0.0,

@@ -12,8 +12,9 @@ from gateway import logs, senders
 from gateway.app import App
 from gateway.commands.bus_name import BusName
 from gateway.commands.emulated_bus import EmulatedBus, emulated_bus
-from gateway.commands.run import drain_on_signals
+from gateway.commands.run import drain_on_signals, refuse
 from gateway.config import ListenAddress, LogFormat, LogLevel, parse
+from gateway.errors import ConfigError
 from gateway.exit_code import ExitCode
 
 EVENT = '{"specversion":"1.0","id":"1","source":"/hello","type":"com.example.hello","data":{"n":1}}'
@@ -36,16 +37,18 @@ async def _serve(name: BusName, listen: ListenAddress, admin: ListenAddress, dir
             "receiver": {"listen": [listen]},
             "admin": {"listen": admin},
             "dead_letters": {"path": str(directory / "dead-letters")},
-            "shutdown": {"spill": str(directory / "spill"), "deadline": "5s"},
+            "shutdown": {"spill": "", "deadline": "5s"},  # the directory goes with the process
             "destinations": {"dev": _destination(name, bus)},
         }
-        app = App(parse(document, environment={}, plugins=plugins), plugins)
         try:
+            app = App(parse(document, environment={}, plugins=plugins), plugins)
+            drain_on_signals(app)
             await app.start()
+        except ConfigError as error:
+            return refuse(error)
         except OSError as error:
-            sys.stderr.write(f"{error}\nOther addresses: --listen 127.0.0.1:0 --admin 127.0.0.1:0\n")
+            sys.stderr.write(f"{error.strerror}\nOther addresses: --listen 127.0.0.1:0 --admin 127.0.0.1:0\n")
             return ExitCode.FAILED
-        drain_on_signals(app)
         sys.stdout.write(_introduction(app, bus))
         sys.stdout.flush()
         return await app.run_until_stopped()
@@ -70,6 +73,10 @@ Post an event:
 
 See it at the bus, 0.2 s later:
   curl -s {bus_url}/_emulator/events
+
+Let a tenth of the entries fail, then nothing again (what else can go wrong: gateway/emulators/faults.py):
+  curl -s -X PUT {bus_url}/_emulator/faults -d '{{"standing":[{{"kind":"fail_entries","probability":0.1}}]}}'
+  curl -s -X DELETE {bus_url}/_emulator/faults
 
 Ctrl-C drains and stops.
 """

@@ -49,7 +49,7 @@ async def serve(config: Config, plugins: Mapping[str, SenderPlugin]) -> ExitCode
     except ConfigError as error:
         return refuse(error)
     except OSError as error:
-        log.critical("the gateway cannot start", extra={"error": str(error)})
+        log.critical("the gateway cannot start", extra={"error": error.strerror or str(error)})
         return ExitCode.FAILED
     code = await app.run_until_stopped()
     if app.hangs:

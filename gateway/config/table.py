@@ -69,9 +69,9 @@ class TableReader:
         """A fault for each of `names` in the table `key` that is not among `known`."""
         for name in names:
             if name not in known:
-                close = get_close_matches(name, known, n=1)
+                meant = _meant(name, known)
                 self.refuse(
-                    dotted(key, name), f"unknown key; did you mean {close[0]}?" if close else "unknown key"
+                    dotted(key, name), f"unknown key; did you mean {meant}?" if meant else "unknown key"
                 )
 
     def values(
@@ -161,6 +161,13 @@ class TableReader:
         except ValueError as error:
             self.refuse(key, str(error))  # not the path: a secret may stand there by mistake
             return UNSET
+
+
+def _meant(name: str, known: Collection[str]) -> str | None:
+    """The key with the same words in another order, else the one spelled most alike, if any is."""
+    words = sorted(name.split("_"))
+    same_words = [each for each in known if sorted(each.split("_")) == words]
+    return next(iter(same_words or get_close_matches(name, known, n=1)), None)
 
 
 def _is_secret(kind: Any) -> bool:

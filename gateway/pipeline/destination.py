@@ -303,7 +303,10 @@ class Destination:
 
     def _expire(self, now: float) -> None:
         self._bury(
-            [GivenUp(entry, GiveUpReason.EXPIRED, "expired") for entry in self._backlog.remove_expired(now)]
+            [
+                GivenUp(entry, GiveUpReason.EXPIRED, "expired", "older than delivery.max_age")
+                for entry in self._backlog.remove_expired(now)
+            ]
         )
 
     def _bury(self, given_up: Sequence[GivenUp]) -> None:
@@ -324,6 +327,7 @@ class Destination:
         """Send everything at once; returns when nothing is held, or at that monotonic time."""
         if self._phase is Phase.WORKING:
             self._phase = Phase.DRAINING
+            self._pressure.drain()
         self._backlog.drain(self._clocks.monotonic())
         self._wake.set()
         try:
@@ -381,6 +385,7 @@ class Destination:
             requests_saved=self._backlog.requests_saved,
             in_flight_limit=self._pressure.limit,
             requests_in_flight=len(self._sending),
+            requests_per_second_limit=self._pressure.requests_per_second_limit,
             accepted_per_second=accepted_per_second,
             delivered_per_second=account.delivered_rate.per_second(counters.delivered, now),
             health=self._pressure.health,

@@ -54,6 +54,13 @@ class Pace:
         """Requests a second that may go; infinity: any number."""
         return min(self._configured, self._learned)
 
+    def forget(self) -> None:
+        """Learn anew from here on: there is no time left to be careful."""
+        self._learned = inf
+        self._seconds.clear()
+        if self._configured == inf:
+            self.free_at = -inf
+
     def sent(self, now: float) -> None:
         """A request goes out."""
         if self.limit < inf:

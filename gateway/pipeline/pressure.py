@@ -53,6 +53,15 @@ class Pressure:
         return 1 if self.is_probing else int(self._level)
 
     @property
+    def requests_per_second_limit(self) -> float:
+        """The rate that requests keep to, configured or learned; infinity: none."""
+        return self._pace.limit
+
+    def drain(self) -> None:
+        """Forget the learned rate: the deadline is near, and the bus says for itself what is too much."""
+        self._pace.forget()
+
+    @property
     def is_probing(self) -> bool:
         """Whether single requests are sent only to see if the bus is back."""
         return self.health in (Health.DOWN, Health.BLOCKED)

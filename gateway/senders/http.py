@@ -131,4 +131,6 @@ def _code(error: Exception) -> str:
 
 
 def _describe(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.strerror:
+        return f"{error.host}:{error.port}: {error.os_error.strerror}"  # aiohttp's text speaks of ssl always
     return str(error) or type(error).__name__

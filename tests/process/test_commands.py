@@ -133,7 +133,7 @@ async def test_the_lines_that_dev_prints_work_as_they_stand(client: aiohttp.Clie
     """The printed `curl` posts an event, the other one shows it at the emulated bus."""
     arguments = ("dev", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
     async with started(*arguments, until="Ctrl-C") as printed:
-        post, show = re.findall(r"^  (curl .*)$", printed, re.MULTILINE)
+        post, show, fail, mend = re.findall(r"^  (curl .*)$", printed, re.MULTILINE)
         assert "202 Accepted" in await shell(post)
         async with asyncio.timeout(EXIT_SECONDS):
             while "com.example.hello" not in await shell(show):
@@ -144,6 +144,8 @@ async def test_the_lines_that_dev_prints_work_as_they_stand(client: aiohttp.Clie
             accounts = Accounts(await answer.text())
         accounts.check_sum("dev")
         assert accounts.delivered == 1
+        assert "fail_entries" in await shell(fail)
+        assert "fail_entries" not in await shell(mend)
 
 
 async def test_the_readme_s_curl_lines_post_an_event_in_each_content_mode() -> None:

@@ -109,6 +109,8 @@ def _check_region(config: AwsConfig) -> Iterator[ConfigFault]:
         yield ConfigFault(
             "region", "is missing, and neither the bus's ARN nor AWS_REGION or AWS_DEFAULT_REGION names one"
         )
+    elif (match := _ARN_OF_BUS.match(config.event_bus)) and match[1] != region:
+        yield ConfigFault("region", "is not the region in the bus's ARN")
     elif _REGION.fullmatch(region) is None:
         yield ConfigFault("region", 'is not the name of a region, like "eu-west-1"')
 
@@ -139,7 +141,7 @@ def _check_global_endpoint(config: AwsConfig) -> Iterator[ConfigFault]:
     elif config.endpoint.partition("://")[2].startswith(_FIPS_HOST):
         yield ConfigFault("endpoint_id", "cannot be combined with a FIPS endpoint")
     elif not sigv4a.is_available():
-        yield ConfigFault("endpoint_id", "needs SigV4A signatures: pip install 'gateway[sigv4a]'")
+        yield ConfigFault("endpoint_id", "needs SigV4A signatures: install the extra sigv4a")
 
 
 def _check_resources(resources: tuple[str, ...]) -> Iterator[ConfigFault]:

@@ -344,7 +344,7 @@ def test_messages_are_cut() -> None:
     [
         (
             "InvalidSignatureException",
-            "No match.\n\nThe Canonical String for this request should have been\n'x-amz-security-token:IQoJ…",
+            "No match.\n\nThe Canonical String for this request should be\n'x-amz-security-token:IQoJ…",
             "No match.",
         ),
         (
