@@ -152,6 +152,10 @@ PURE = (
     "gateway.senders.sigv4",
     "gateway.senders.aws.entry",
     "gateway.senders.aws.outcomes",
+    "gateway.senders.alibaba.entry",
+    "gateway.senders.alibaba.outcomes",
+    "gateway.senders.huawei.entry",
+    "gateway.senders.huawei.outcomes",
 )
 """The modules, or packages of modules, that decide and never wait; also whatever says so of itself."""
 
@@ -160,7 +164,7 @@ EXCUSED = {
 }
 """Modules that call themselves pure and import types from where others wait."""
 
-IMPURE = {"asyncio", "time", "random", "logging", "prometheus_client", "threading", "socket"}
+IMPURE = {"asyncio", "time", "random", "logging", "prometheus_client", "threading", "socket", "aiohttp"}
 """Clock, dice, counters and the world: they come in as arguments or go out as return values."""
 
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc", "shared", "base", "tools"}

@@ -8,19 +8,15 @@ It sets no time-out either: whoever calls `Sender.send` bounds its time, by canc
 import io
 import ssl
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 
 import aiohttp
-from msgspec import Struct
 from yarl import URL
 
 from gateway.errors import UnavailableError
+from gateway.senders.answer import Answer
 
 MAX_ANSWER_BYTES = 1 << 20
 """Buses answer with some hundred bytes an entry; what is longer comes from something else."""
-
-MAX_RETRY_AFTER_SECONDS = 3600.0
-"""A longer wait is taken for a mistake: nothing should be held for days on one header's word."""
 
 _MAX_PLAIN_BODY_BYTES = 1 << 20
 """Above it aiohttp warns of a body given as bytes; a file object goes out in pieces."""
@@ -30,14 +26,6 @@ _MAX_CONNECTIONS = 1024
 
 _KEEP_ALIVE_SECONDS = 50.0
 """Shorter than the 60 s after which load balancers commonly close an idle connection."""
-
-
-class Answer(Struct, frozen=True):
-    """A complete HTTP answer; `headers` are looked up in any case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class HttpClient:
@@ -77,26 +65,6 @@ class HttpClient:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             auto_decompress=False,
         )
-
-
-def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
-    """What `Retry-After` (RFC 9110 §10.2.3) asks for: seconds or an HTTP date; None if nothing readable.
-
-    `now` is wall-clock time in seconds since the epoch.
-    """
-    text = headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:10]), MAX_RETRY_AFTER_SECONDS)
-    at = http_date(text)
-    return None if at is None else min(max(at - now, 0.0), MAX_RETRY_AFTER_SECONDS)
-
-
-def http_date(text: str) -> float | None:
-    """An HTTP date in seconds since the epoch, or None if it is none."""
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError):
-        return None
 
 
 async def _read(content: aiohttp.StreamReader) -> bytes:

@@ -14,9 +14,10 @@ from gateway.senders.alibaba.credentials import default_chain
 from gateway.senders.alibaba.entry import EntryFormat
 from gateway.senders.alibaba.outcomes import Verdict, read_failure, read_outcomes
 from gateway.senders.alibaba.signing import Signer
+from gateway.senders.answer import Answer
 from gateway.senders.credentials.access_key import AccessKey
 from gateway.senders.credentials.chain import CredentialSource, FixedCredentials
-from gateway.senders.http import Answer, HttpClient
+from gateway.senders.http import HttpClient
 
 
 class AlibabaSender:

@@ -14,7 +14,7 @@ from msgspec.json import Decoder
 
 from gateway.errors import BlockedError, RefusedError, SendError, ThrottledError, UnavailableError
 from gateway.sender import Delivered, Hold, Outcome, Rejected, Retry, RetryReason
-from gateway.senders.http import Answer, retry_after_seconds
+from gateway.senders.answer import Answer, retry_after_seconds
 
 MAX_ATTEMPTS_UNKNOWN = 5
 """For codes that stand in no table: nobody knows whether they pass."""

@@ -12,12 +12,13 @@ from gateway.entry import Batch
 from gateway.errors import BlockedError
 from gateway.event import Event
 from gateway.sender import Limits, Outcome, SenderStatus
+from gateway.senders.answer import Answer, http_date
 from gateway.senders.aws.config import AwsConfig, endpoint_of, limits_of, region_of
 from gateway.senders.aws.credentials import ChainCredentials, CredentialSource, StaticCredentials
 from gateway.senders.aws.entry import EntryFormat
 from gateway.senders.aws.outcomes import Failure, Verdict, read_failure, read_outcomes
 from gateway.senders.aws.presence import BusPresence
-from gateway.senders.http import Answer, HttpClient, http_date
+from gateway.senders.http import HttpClient
 from gateway.senders.sigv4 import Credentials, RequestSigner, Signer
 from gateway.senders.sigv4a import AsymmetricSigner
 

@@ -11,8 +11,8 @@ from typing import Self
 import aiohttp
 from yarl import URL
 
+from gateway.senders.answer import Answer
 from gateway.senders.credentials.chain import ProviderError
-from gateway.senders.http import Answer
 
 TIMEOUT_SECONDS = 1.0
 """A metadata service is one hop away; where there is none, packets may vanish without an answer."""

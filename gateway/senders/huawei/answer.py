@@ -14,7 +14,7 @@ from itertools import islice
 from msgspec import DecodeError, Struct, ValidationError, convert
 from msgspec.json import Decoder
 
-from gateway.senders.http import Answer
+from gateway.senders.answer import Answer
 
 MAX_MESSAGE_CHARACTERS = 1000
 

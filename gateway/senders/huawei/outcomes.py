@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from gateway.errors import BlockedError, RefusedError, SendError, ThrottledError, UnavailableError
 from gateway.sender import Delivered, Hold, Outcome, Rejected, Retry, RetryAlone, RetryReason
-from gateway.senders.http import Answer, retry_after_seconds
+from gateway.senders.answer import Answer, retry_after_seconds
 from gateway.senders.huawei.answer import Reading, Result, read
 
 MAX_ATTEMPTS_UNKNOWN = 5

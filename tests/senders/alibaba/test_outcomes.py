@@ -16,7 +16,7 @@ from gateway.senders.alibaba.outcomes import (
     read_failure,
     read_outcomes,
 )
-from gateway.senders.http import Answer
+from gateway.senders.answer import Answer
 
 NOW = 1_772_600_767.0
 REQUEST_ID = "72C60FDD-7A7A-4A6F-8A5C-6C0F3C8E4E2B"

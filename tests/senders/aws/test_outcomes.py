@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from gateway.errors import BlockedError, RefusedError, SendError, ThrottledError, UnavailableError
 from gateway.sender import Delivered, Hold, Rejected, Retry, RetryReason
+from gateway.senders.answer import Answer
 from gateway.senders.aws.outcomes import (
     MAX_ATTEMPTS_UNKNOWN,
     Verdict,
@@ -16,7 +17,6 @@ from gateway.senders.aws.outcomes import (
     read_outcomes,
     request_id_of,
 )
-from gateway.senders.http import Answer
 
 NOW = 1_772_600_760.0
 REQUEST_ID = "e6b5d2bc-0b3c-4b5e-8a57-a2d7d6c3a2f1"

@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.errors import SendError
 from gateway.sender import Outcome, RetryAlone
-from gateway.senders.http import Answer
+from gateway.senders.answer import Answer
 from gateway.senders.huawei.outcomes import Failure, read_outcomes
 
 NOW = 1_772_600_760.0

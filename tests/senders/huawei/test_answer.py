@@ -6,7 +6,7 @@ import pytest
 
 from gateway.errors import BlockedError, RefusedError, SendError, UnavailableError
 from gateway.sender import Delivered, Rejected
-from gateway.senders.http import Answer
+from gateway.senders.answer import Answer
 from gateway.senders.huawei.outcomes import Verdict
 from tests.senders.huawei.answers import (
     ALONE,
