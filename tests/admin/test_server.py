@@ -136,9 +136,12 @@ async def test_it_listens_on_a_unix_socket(tmp_path: Path) -> None:
 
 
 async def test_closing_is_safe_twice_and_without_a_start() -> None:
-    """The application closes whatever came up."""
+    """The application closes whatever came up; then nobody listens any more."""
     admin = Admin(FakeOperations(), ListenAddress("127.0.0.1:0"))
     await admin.aclose()
-    await admin.start()
+    url = await admin.start()
     await admin.aclose()
     await admin.aclose()
+    async with aiohttp.ClientSession() as client:
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await client.get(f"{url}/healthz")
