@@ -11,10 +11,9 @@ from gateway.senders.credentials.chain import (
     LEAST_PAUSE_SECONDS,
     PAUSE_AFTER_FAILURE_SECONDS,
     CredentialChain,
-    Fetched,
     FixedCredentials,
-    ProviderError,
 )
+from gateway.senders.credentials.provider import Fetched, ProviderError
 from tests.support.clock import settle
 
 MARGIN = 900.0

@@ -7,8 +7,8 @@ import pytest
 
 from gateway.secret import Secret
 from gateway.senders.credentials.access_key import AccessKey, epoch_seconds
-from gateway.senders.credentials.chain import ProviderError
 from gateway.senders.credentials.metadata import MAX_ANSWER_BYTES, MetadataClient, UnreachableError
+from gateway.senders.credentials.provider import ProviderError
 from gateway.senders.credentials.token_file import MAX_BYTES, FileMissingError, read_text
 from tests.senders.scripted_server import HangUp, ScriptedServer
 from tests.support.metadata import MetadataService, Reply

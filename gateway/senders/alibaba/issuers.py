@@ -13,8 +13,8 @@ from gateway.secret import Secret
 from gateway.senders.alibaba.entry import rfc3339
 from gateway.senders.answer import Answer
 from gateway.senders.credentials.access_key import AccessKey, epoch_seconds
-from gateway.senders.credentials.chain import Fetched, ProviderError
 from gateway.senders.credentials.metadata import MetadataClient, UnreachableError
+from gateway.senders.credentials.provider import Fetched, ProviderError
 from gateway.senders.credentials.token_file import read_text
 
 METADATA_URL = "http://100.100.100.200"

@@ -16,7 +16,7 @@ from gateway.secret import Secret
 from gateway.senders.alibaba.issuers import OidcRole, assume_role, instance_key
 from gateway.senders.alibaba.providers import SESSION_NAME, Services, is_true, sts_url_of
 from gateway.senders.credentials.access_key import AccessKey
-from gateway.senders.credentials.chain import Fetched, ProviderError
+from gateway.senders.credentials.provider import Fetched, ProviderError
 from gateway.senders.credentials.token_file import FileMissingError, read_text
 
 CLI_FILE = "~/.aliyun/config.json"

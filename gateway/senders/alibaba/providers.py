@@ -10,7 +10,7 @@ from msgspec import Struct
 from gateway.secret import Secret
 from gateway.senders.alibaba.issuers import METADATA_URL, OidcRole, assume_role, instance_key, key_from
 from gateway.senders.credentials.access_key import AccessKey
-from gateway.senders.credentials.chain import Fetched, ProviderError
+from gateway.senders.credentials.provider import Fetched, ProviderError
 
 SESSION_NAME = "gateway"
 

@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
-from msgspec import Struct
-
-from gateway.errors import BlockedError, GatewayError
+from gateway.errors import BlockedError
+from gateway.senders.credentials.provider import Fetched, Provider, ProviderError
 
 T = TypeVar("T")
 
@@ -27,31 +26,6 @@ LEAST_PAUSE_SECONDS = 1.0
 """Between fetches of credentials that expire as soon as they come."""
 
 _log = logging.getLogger(__name__)
-
-
-class ProviderError(GatewayError):
-    """A provider is configured here and has failed; the message is for an operator and holds no secret."""
-
-
-class Fetched(Struct, Generic[T], frozen=True):
-    """What a provider gave. `expires_at` is wall-clock seconds since the epoch; None: not known, or never."""
-
-    credentials: T
-    expires_at: float | None = None
-
-
-class Provider(Protocol[T]):
-    """One place where credentials may be: it keeps nothing and holds nothing open between fetches."""
-
-    @property
-    def name(self) -> str:
-        """For messages: "environment", "instance metadata"."""
-
-    async def fetch(self) -> Fetched[T] | None:
-        """Credentials fetched anew, or None: not configured here, ask the next.
-
-        Bounds its own time. Raises ProviderError where it is configured and yet fails.
-        """
 
 
 class CredentialSource(Protocol[T]):

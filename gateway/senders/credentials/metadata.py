@@ -12,7 +12,7 @@ import aiohttp
 from yarl import URL
 
 from gateway.senders.answer import Answer
-from gateway.senders.credentials.chain import ProviderError
+from gateway.senders.credentials.provider import ProviderError
 
 TIMEOUT_SECONDS = 1.0
 """A metadata service is one hop away; where there is none, packets may vanish without an answer."""

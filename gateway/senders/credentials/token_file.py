@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from gateway.senders.credentials.chain import ProviderError
+from gateway.senders.credentials.provider import ProviderError
 
 MAX_BYTES = 64 << 10
 

@@ -11,14 +11,9 @@ from collections.abc import Callable, Mapping
 
 from gateway.secret import Secret
 from gateway.senders.credentials.access_key import AccessKey
-from gateway.senders.credentials.chain import (
-    CredentialChain,
-    CredentialSource,
-    Fetched,
-    FixedCredentials,
-    Provider,
-)
+from gateway.senders.credentials.chain import CredentialChain, CredentialSource, FixedCredentials
 from gateway.senders.credentials.metadata import MetadataClient, UnreachableError
+from gateway.senders.credentials.provider import Fetched, Provider
 from gateway.senders.credentials.token_file import read_text
 from gateway.senders.huawei.config import HuaweiConfig, iam_endpoint_of, project_id_of, regional_endpoint
 from gateway.senders.huawei.iam import (

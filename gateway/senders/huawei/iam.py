@@ -14,8 +14,8 @@ from yarl import URL
 
 from gateway.secret import Secret
 from gateway.senders.answer import Answer
-from gateway.senders.credentials.chain import Fetched, ProviderError
 from gateway.senders.credentials.metadata import MetadataClient
+from gateway.senders.credentials.provider import Fetched, ProviderError
 from gateway.senders.credentials.token_file import read_text
 from gateway.senders.huawei.answer import read
 from gateway.senders.huawei.keys import Credentials, Token, printable, read_end, read_key

@@ -11,7 +11,7 @@ from msgspec.json import Decoder
 
 from gateway.secret import Secret
 from gateway.senders.credentials.access_key import AccessKey, epoch_seconds
-from gateway.senders.credentials.chain import Fetched, ProviderError
+from gateway.senders.credentials.provider import Fetched, ProviderError
 
 
 class Token(Struct, frozen=True):

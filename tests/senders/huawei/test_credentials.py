@@ -11,7 +11,8 @@ import pytest
 from gateway.errors import BlockedError
 from gateway.secret import Secret
 from gateway.senders.credentials.access_key import AccessKey
-from gateway.senders.credentials.chain import CredentialChain, Fetched, Provider, ProviderError
+from gateway.senders.credentials.chain import CredentialChain
+from gateway.senders.credentials.provider import Fetched, Provider, ProviderError
 from gateway.senders.huawei.config import HuaweiConfig
 from gateway.senders.huawei.credentials import EnvironmentKey, InstanceKeys, PodKeys, source_of
 from gateway.senders.huawei.iam import AgencyKeys, FederatedKeys, Login, PasswordTokens
