@@ -6,36 +6,25 @@ Codes with 403 and 429 after the vendor's page "Error codes", those with 409 aft
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from enum import Enum, auto
-from http import HTTPStatus
 
 from msgspec import DecodeError, Struct
 from msgspec.json import Decoder
 
-from gateway.errors import BlockedError, RefusedError, SendError, ThrottledError, UnavailableError
-from gateway.sender import Delivered, Hold, Outcome, Rejected, Retry, RetryAlone, RetryReason
+from gateway.errors import UnavailableError
+from gateway.sender import Delivered, Outcome, RetryAlone
 from gateway.senders.answer import Answer, retry_after_seconds
-
-MAX_ATTEMPTS_UNKNOWN = 5
-"""For what no table tells: nobody knows whether it passes."""
-
-MAX_MESSAGE_CHARACTERS = 1000
+from gateway.senders.verdict import (
+    MAX_MESSAGE_CHARACTERS,
+    VERDICTS_BY_STATUS,
+    Failure,
+    Verdict,
+    outcome_of,
+    undecided,
+    verdict_of_status,
+)
 
 SUCCESS = "Success"
 """As good as no code at all: newer SDKs document it, and the open-source core always sets it."""
-
-
-class Verdict(Enum):
-    """What a failure, of a request or of one of its entries, asks of us."""
-
-    THROTTLED = auto()
-    UNAVAILABLE = auto()
-    REFUSED = auto()
-    """As it stands; of several events the others may pass without the one at fault."""
-    EXPIRED = auto()
-    """Renew the credentials, and send again once."""
-    BLOCKED = auto()
-    """Configuration: credentials, rights, the service, or the bus."""
 
 
 VERDICTS: Mapping[str, Verdict] = {
@@ -77,48 +66,10 @@ VERDICTS: Mapping[str, Verdict] = {
 }
 """By the code of a whole request, or of one entry."""
 
-_VERDICTS_BY_STATUS: Mapping[int, Verdict] = {
-    401: Verdict.BLOCKED,
-    403: Verdict.BLOCKED,  # the vendor's table of codes is not closed here
-    404: Verdict.BLOCKED,  # no path of EventBridge's: the wrong endpoint, which is no event's fault
-    405: Verdict.BLOCKED,
+_VERDICTS_BY_STATUS = {
+    **VERDICTS_BY_STATUS,  # with 403: the vendor's table of codes is not closed there
+    405: Verdict.BLOCKED,  # as 404, no path of EventBridge's: the wrong endpoint, which is no event's fault
     407: Verdict.BLOCKED,
-    408: Verdict.UNAVAILABLE,
-    429: Verdict.THROTTLED,
-}
-
-
-class Failure(Struct, frozen=True):
-    """A request that was answered, but not with a verdict on each entry."""
-
-    verdict: Verdict
-    code: str
-    message: str
-    request_id: str | None
-    retry_after_seconds: float | None = None
-
-    def error(self) -> SendError:
-        """The failure as what `Sender.send` raises."""
-        if self.verdict in _LATER:
-            return _LATER[self.verdict](
-                self.code,
-                self.message,
-                request_id=self.request_id,
-                retry_after_seconds=self.retry_after_seconds,
-            )
-        return _ERRORS[self.verdict](self.code, self.message, request_id=self.request_id)
-
-
-_LATER: Mapping[Verdict, type[ThrottledError | UnavailableError]] = {
-    Verdict.THROTTLED: ThrottledError,
-    Verdict.UNAVAILABLE: UnavailableError,
-}
-"""Those that pass on `Retry-After`, which RFC 9110 §10.2.3 has with 503 as RFC 6585 has it with 429."""
-
-_ERRORS: Mapping[Verdict, type[RefusedError | BlockedError]] = {
-    Verdict.REFUSED: RefusedError,
-    Verdict.EXPIRED: BlockedError,
-    Verdict.BLOCKED: BlockedError,
 }
 
 
@@ -160,7 +111,7 @@ def read_failure(answer: Answer, now: float) -> Failure:
     problem = _read_problem(answer.body)
     code = problem.code or ""
     return Failure(
-        VERDICTS.get(code) or _verdict_of_status(answer.status),
+        VERDICTS.get(code) or verdict_of_status(answer.status, _VERDICTS_BY_STATUS),
         code or f"http_{answer.status}",
         (problem.message or "")[:MAX_MESSAGE_CHARACTERS],
         _request_id(answer, problem.request_id),
@@ -174,14 +125,6 @@ def _read_problem(body: bytes) -> _Problem | _CapitalProblem:
         return problem if problem.code else _decode_capital_problem(body)
     except (DecodeError, UnicodeDecodeError):  # a proxy's page, or nothing
         return _Problem()
-
-
-def _verdict_of_status(status: int) -> Verdict:
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Verdict.UNAVAILABLE
-    if status >= HTTPStatus.BAD_REQUEST:
-        return _VERDICTS_BY_STATUS.get(status, Verdict.REFUSED)
-    return Verdict.BLOCKED  # a redirect, or a success that is none of EventBridge's: the wrong endpoint
 
 
 def _request_id(answer: Answer, in_body: str | None) -> str | None:
@@ -208,7 +151,8 @@ def read_outcomes(answer: Answer, ids: Sequence[str]) -> Sequence[Outcome]:
         )
     outcomes = [_outcome(result, request_id) for result in entries]
     if results.failed_entry_count and all(isinstance(outcome, Delivered) for outcome in outcomes):
-        return [_no_verdict(results.failed_entry_count, len(ids), request_id)] * len(ids)
+        message = f"{results.failed_entry_count} of {len(ids)} failed by the count, and none by the list"
+        return undecided(message, request_id, len(ids))
     return _assign(outcomes, [result.event_id for result in entries], ids)
 
 
@@ -225,24 +169,7 @@ def _outcome(result: _Result, request_id: str | None) -> Outcome:
     code, message = result.error_code, (result.error_message or "")[:MAX_MESSAGE_CHARACTERS]
     if not code or code == SUCCESS:
         return Delivered(result.event_id or None)
-    match VERDICTS.get(code):
-        case Verdict.THROTTLED:
-            return Retry(code, message, request_id, RetryReason.THROTTLED)
-        case Verdict.UNAVAILABLE:
-            return Retry(code, message, request_id)
-        case Verdict.REFUSED:
-            return Rejected(code, message, request_id)
-        case Verdict.EXPIRED | Verdict.BLOCKED:
-            return Hold(code, message, request_id)
-        case None:
-            return Retry(code, message, request_id, max_attempts=MAX_ATTEMPTS_UNKNOWN)
-
-
-def _no_verdict(failed: int, count: int, request_id: str | None) -> Retry | RetryAlone:
-    message = f"{failed} of {count} failed by the count, and none by the list"
-    if count > 1:
-        return RetryAlone("no_verdict", message, request_id)
-    return Retry("no_verdict", message, request_id, RetryReason.UNCLEAR, max_attempts=MAX_ATTEMPTS_UNKNOWN)
+    return outcome_of(VERDICTS.get(code), code, message, request_id)
 
 
 def _assign(

@@ -12,12 +12,13 @@ from gateway.sender import Limits, Outcome, SenderStatus
 from gateway.senders.alibaba.config import AlibabaConfig, limits_of, url_of
 from gateway.senders.alibaba.credentials import default_chain
 from gateway.senders.alibaba.entry import EntryFormat
-from gateway.senders.alibaba.outcomes import Verdict, read_failure, read_outcomes
+from gateway.senders.alibaba.outcomes import read_failure, read_outcomes
 from gateway.senders.alibaba.signing import Signer
 from gateway.senders.answer import Answer
 from gateway.senders.credentials.access_key import AccessKey
 from gateway.senders.credentials.chain import CredentialSource, FixedCredentials
 from gateway.senders.http import HttpClient
+from gateway.senders.verdict import Verdict
 
 
 class AlibabaSender:

@@ -6,36 +6,21 @@ the error classes in the AWS SDKs. A code decides, not the status: throttling ma
 
 import re
 from collections.abc import Mapping, Sequence
-from enum import Enum, auto
-from http import HTTPStatus
 
 from msgspec import DecodeError, Struct
 from msgspec.json import Decoder
 
-from gateway.errors import BlockedError, RefusedError, SendError, ThrottledError, UnavailableError
-from gateway.sender import Delivered, Hold, Outcome, Rejected, Retry, RetryReason
+from gateway.errors import UnavailableError
+from gateway.sender import Delivered, Outcome
 from gateway.senders.answer import Answer, retry_after_seconds
-
-MAX_ATTEMPTS_UNKNOWN = 5
-"""For codes that stand in no table: nobody knows whether they pass."""
-
-MAX_MESSAGE_CHARACTERS = 1000
-
-
-class Verdict(Enum):
-    """What a whole request's failure asks of us."""
-
-    THROTTLED = auto()
-    UNAVAILABLE = auto()
-    REFUSED = auto()
-    """As it stands; a smaller request may pass."""
-    EXPIRED = auto()
-    """Renew the credentials, and send again once."""
-    CLOCK = auto()
-    """Sign again by the bus's time, and send again once."""
-    BLOCKED = auto()
-    """Configuration: credentials, rights, or the wrong endpoint."""
-
+from gateway.senders.verdict import (
+    MAX_MESSAGE_CHARACTERS,
+    Failure,
+    Verdict,
+    outcome_of,
+    unclear,
+    verdict_of_status,
+)
 
 VERDICTS: Mapping[str, Verdict] = {
     "ThrottlingException": Verdict.THROTTLED,
@@ -67,53 +52,11 @@ VERDICTS: Mapping[str, Verdict] = {
 }
 """By the code of a whole request."""
 
-_VERDICTS_BY_STATUS: Mapping[int, Verdict] = {
-    401: Verdict.BLOCKED,
-    403: Verdict.BLOCKED,
-    404: Verdict.BLOCKED,
-    408: Verdict.UNAVAILABLE,
-    429: Verdict.THROTTLED,
-}
-
 # The one place where the text decides: the code for a bad signature is also that for a wrong clock.
 _QUOTED_VALUE = re.compile(r"Value '.*?' at", re.DOTALL)
 """How AWS's validation names what it refuses: "Value 'x' at 'entries.1.member.source' failed to …"."""
 
 _SPEAKS_OF_TIME = re.compile(r"Signature (expired|not yet current)")
-
-
-class Failure(Struct, frozen=True):
-    """A request that was answered, but not with a verdict on each entry."""
-
-    verdict: Verdict
-    code: str
-    message: str
-    request_id: str | None
-    retry_after_seconds: float | None = None
-
-    def error(self) -> SendError:
-        """The failure as what `Sender.send` raises."""
-        if self.verdict in _LATER:
-            return _LATER[self.verdict](
-                self.code,
-                self.message,
-                request_id=self.request_id,
-                retry_after_seconds=self.retry_after_seconds,
-            )
-        return _ERRORS[self.verdict](self.code, self.message, request_id=self.request_id)
-
-
-_LATER: Mapping[Verdict, type[ThrottledError | UnavailableError]] = {
-    Verdict.THROTTLED: ThrottledError,
-    Verdict.UNAVAILABLE: UnavailableError,
-}
-"""Those that pass on `Retry-After`: RFC 9110 §10.2.3 has it with 503 as RFC 6585 has it with 429."""
-_ERRORS: Mapping[Verdict, type[RefusedError | BlockedError]] = {
-    Verdict.REFUSED: RefusedError,
-    Verdict.EXPIRED: BlockedError,
-    Verdict.CLOCK: BlockedError,
-    Verdict.BLOCKED: BlockedError,
-}
 
 
 class _Problem(Struct, rename={"type": "__type", "capital_message": "Message"}):
@@ -140,7 +83,7 @@ _decode_results = Decoder(_Results).decode
 def read_failure(answer: Answer, now: float) -> Failure:
     """The meaning of an answer other than 200; `now` is wall-clock, for `Retry-After` as a date."""
     code, message = _read_problem(answer)
-    verdict = VERDICTS.get(code) or _verdict_of_status(answer.status)
+    verdict = VERDICTS.get(code) or verdict_of_status(answer.status)
     if code == "InvalidSignatureException" and _SPEAKS_OF_TIME.search(message):
         verdict = Verdict.CLOCK
     return Failure(
@@ -169,39 +112,22 @@ def _read_problem(answer: Answer) -> tuple[str, str]:
     return code.rpartition("#")[2].partition(":")[0], problem.message or problem.capital_message or ""
 
 
-def _verdict_of_status(status: int) -> Verdict:
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Verdict.UNAVAILABLE
-    if status >= HTTPStatus.BAD_REQUEST:
-        return _VERDICTS_BY_STATUS.get(status, Verdict.REFUSED)
-    return Verdict.BLOCKED  # a redirect, or a success that is none of EventBridge's: the wrong endpoint
-
-
 def request_id_of(answer: Answer) -> str | None:
     """The bus's name for the request, to quote when asking its operator."""
     return answer.headers.get("x-amzn-RequestId") or None
 
 
-class EntryVerdict(Enum):
-    """What a failed entry's code asks of us."""
-
-    RETRY = auto()
-    THROTTLED = auto()
-    REJECTED = auto()
-    HOLD = auto()
-
-
-ENTRY_VERDICTS: Mapping[str, EntryVerdict] = {
-    "InternalFailure": EntryVerdict.RETRY,
-    "InternalException": EntryVerdict.RETRY,
-    "ThrottlingException": EntryVerdict.THROTTLED,
-    "MalformedDetail": EntryVerdict.REJECTED,
-    "InvalidArgument": EntryVerdict.REJECTED,
-    "RedactionFailure": EntryVerdict.REJECTED,
-    "NotAuthorizedForSourceException": EntryVerdict.REJECTED,
-    "NotAuthorizedForDetailTypeException": EntryVerdict.REJECTED,
-    "AccessDeniedException": EntryVerdict.HOLD,
-    "InvalidAccountIdException": EntryVerdict.HOLD,
+ENTRY_VERDICTS: Mapping[str, Verdict] = {
+    "InternalFailure": Verdict.UNAVAILABLE,
+    "InternalException": Verdict.UNAVAILABLE,
+    "ThrottlingException": Verdict.THROTTLED,
+    "MalformedDetail": Verdict.REFUSED,
+    "InvalidArgument": Verdict.REFUSED,
+    "RedactionFailure": Verdict.REFUSED,
+    "NotAuthorizedForSourceException": Verdict.REFUSED,
+    "NotAuthorizedForDetailTypeException": Verdict.REFUSED,
+    "AccessDeniedException": Verdict.BLOCKED,
+    "InvalidAccountIdException": Verdict.BLOCKED,
 }
 """By the code of one entry; any other is retried a bounded number of times."""
 
@@ -232,17 +158,5 @@ def read_outcomes(answer: Answer, count: int) -> Sequence[Outcome]:
 def _failed(result: _Result, request_id: str | None) -> Outcome:
     code, message = result.error_code, _speakable(result.error_message or "")
     if not code:
-        return Retry(
-            "no_verdict", message, request_id, RetryReason.UNCLEAR, max_attempts=MAX_ATTEMPTS_UNKNOWN
-        )
-    match ENTRY_VERDICTS.get(code):
-        case EntryVerdict.RETRY:
-            return Retry(code, message, request_id)
-        case EntryVerdict.THROTTLED:
-            return Retry(code, message, request_id, RetryReason.THROTTLED)
-        case EntryVerdict.REJECTED:
-            return Rejected(code, message, request_id)
-        case EntryVerdict.HOLD:
-            return Hold(code, message, request_id)
-        case None:
-            return Retry(code, message, request_id, max_attempts=MAX_ATTEMPTS_UNKNOWN)
+        return unclear(message, request_id)
+    return outcome_of(ENTRY_VERDICTS.get(code), code, message, request_id)

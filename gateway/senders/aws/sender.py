@@ -16,11 +16,12 @@ from gateway.senders.answer import Answer, http_date
 from gateway.senders.aws.config import AwsConfig, endpoint_of, limits_of, region_of
 from gateway.senders.aws.credentials import ChainCredentials, CredentialSource, StaticCredentials
 from gateway.senders.aws.entry import EntryFormat
-from gateway.senders.aws.outcomes import Failure, Verdict, read_failure, read_outcomes
+from gateway.senders.aws.outcomes import read_failure, read_outcomes
 from gateway.senders.aws.presence import BusPresence
 from gateway.senders.http import HttpClient
 from gateway.senders.sigv4 import Credentials, RequestSigner, Signer
 from gateway.senders.sigv4a import AsymmetricSigner
+from gateway.senders.verdict import Failure, Verdict
 
 _SERVICE = "events"
 

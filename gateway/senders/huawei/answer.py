@@ -15,8 +15,7 @@ from msgspec import DecodeError, Struct, ValidationError, convert
 from msgspec.json import Decoder
 
 from gateway.senders.answer import Answer
-
-MAX_MESSAGE_CHARACTERS = 1000
+from gateway.senders.verdict import MAX_MESSAGE_CHARACTERS
 
 MAX_VALUES = 100
 """Of an answer that has one JSON value after another: a request has at most 20 events."""

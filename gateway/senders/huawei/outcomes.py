@@ -7,35 +7,19 @@ whose verdict cannot be told is sent again, for a duplicate can be repaired and 
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from enum import Enum, auto
 from http import HTTPStatus
 
-from msgspec import Struct
-
-from gateway.errors import BlockedError, RefusedError, SendError, ThrottledError, UnavailableError
-from gateway.sender import Delivered, Hold, Outcome, Rejected, Retry, RetryAlone, RetryReason
+from gateway.sender import Delivered, Outcome
 from gateway.senders.answer import Answer, retry_after_seconds
 from gateway.senders.huawei.answer import Reading, Result, read
-
-MAX_ATTEMPTS_UNKNOWN = 5
-"""For what nobody knows whether it passes: a code without a meaning, an event alone without a verdict."""
-
-
-class Verdict(Enum):
-    """What a code asks of us."""
-
-    THROTTLED = auto()
-    UNAVAILABLE = auto()
-    SPLIT = auto()
-    """The request as it stands; smaller ones may pass, and show in the end which event does not. The event
-    that such a code stands beside may be named on behalf of all."""
-    REFUSED = auto()
-    """The event that is named, for good; where none is, as SPLIT."""
-    EXPIRED = auto()
-    """Renew the credentials, and send again once."""
-    BLOCKED = auto()
-    """Configuration: credentials, rights, quota, or a channel that is not there."""
-
+from gateway.senders.verdict import (
+    VERDICTS_BY_STATUS,
+    Failure,
+    Verdict,
+    outcome_of,
+    undecided,
+    verdict_of_status,
+)
 
 VERDICTS: Mapping[str, Verdict] = {
     "00533007": Verdict.SPLIT,  # all events too large together
@@ -77,34 +61,15 @@ VERDICTS: Mapping[str, Verdict] = {
 }
 """By code. Any other goes by the status, APIGW.0201 too: 413 for a body, 502 and 504 for a backend."""
 
-_VERDICTS_BY_STATUS: Mapping[int, Verdict] = {
-    401: Verdict.BLOCKED,
-    403: Verdict.BLOCKED,
-    404: Verdict.BLOCKED,
+_VERDICTS_BY_STATUS = {
+    **VERDICTS_BY_STATUS,
     405: Verdict.BLOCKED,  # another service's answer: the wrong endpoint, as for a redirect
     407: Verdict.BLOCKED,
-    408: Verdict.UNAVAILABLE,
-    429: Verdict.THROTTLED,
 }
 
 _OF_ONE_EVENT = (Verdict.REFUSED, Verdict.UNAVAILABLE)
 """In a refused request's list; every other stands there on behalf of all. Were the bus's failure with one
 event that of all, they would be sent together again and again, with one or another failing each time."""
-
-_ERRORS: Mapping[Verdict, type[UnavailableError | RefusedError | BlockedError]] = {
-    Verdict.UNAVAILABLE: UnavailableError,
-    Verdict.SPLIT: RefusedError,
-    Verdict.REFUSED: RefusedError,
-    Verdict.EXPIRED: BlockedError,
-    Verdict.BLOCKED: BlockedError,
-}
-
-
-class Failure(Struct, frozen=True):
-    """A request that got no verdict on each of its events: `error` is what `Sender.send` raises for it."""
-
-    verdict: Verdict
-    error: SendError
 
 
 def read_outcomes(answer: Answer, ids: Sequence[str], now: float) -> Sequence[Outcome] | Failure:
@@ -192,46 +157,25 @@ def _named(matched: Sequence[Result], unnamed: Sequence[Outcome], reading: Readi
 
 
 def _outcome_of(result: Result, request_id: str | None, *, is_alone: bool) -> Outcome:
-    code, message = result.code, result.message
-    match _known_verdict(code):
-        case Verdict.REFUSED:
-            return Rejected(code, message, request_id)
-        case Verdict.SPLIT:
-            outcome = Rejected if is_alone else RetryAlone
-            return outcome(code, message, request_id)
-        case Verdict.EXPIRED | Verdict.BLOCKED:
-            return Hold(code, message, request_id)
-        case Verdict.THROTTLED:
-            return Retry(code, message, request_id, RetryReason.THROTTLED)
-        case Verdict.UNAVAILABLE:
-            return Retry(code, message, request_id)
-        case None:
-            return Retry(code, message, request_id, max_attempts=MAX_ATTEMPTS_UNKNOWN)
+    verdict = _known_verdict(result.code)
+    if verdict is Verdict.SPLIT and is_alone:
+        verdict = Verdict.REFUSED
+    return outcome_of(verdict, result.code, result.message, request_id)
 
 
 def _undecided(reading: Reading, count: int) -> Sequence[Outcome]:
-    """Each to be sent again by itself; what is by itself already is not sent for ever."""
-    code, message = "no_verdict", "the bus did not say which events it took"
-    if count > 1:
-        return [RetryAlone(code, message, reading.request_id)] * count
-    return [
-        Retry(code, message, reading.request_id, RetryReason.UNCLEAR, max_attempts=MAX_ATTEMPTS_UNKNOWN)
-    ] * count
+    return undecided("the bus did not say which events it took", reading.request_id, count)
 
 
 def _unreadable(message: str, reading: Reading) -> Failure:
-    return Failure(
-        Verdict.UNAVAILABLE, UnavailableError("unreadable_answer", message, request_id=reading.request_id)
-    )
+    return Failure(Verdict.UNAVAILABLE, "unreadable_answer", message, reading.request_id)
 
 
 def _failure(code: str, message: str, reading: Reading, answer: Answer, now: float) -> Failure:
     verdict = _verdict(code, answer.status)
-    code, request_id = code or f"http_{answer.status}", reading.request_id
-    if verdict is not Verdict.THROTTLED:
-        return Failure(verdict, _ERRORS[verdict](code, message, request_id=request_id))
-    seconds = retry_after_seconds(answer.headers, now)
-    return Failure(verdict, ThrottledError(code, message, request_id=request_id, retry_after_seconds=seconds))
+    is_throttled = verdict is Verdict.THROTTLED
+    seconds = retry_after_seconds(answer.headers, now) if is_throttled else None
+    return Failure(verdict, code or f"http_{answer.status}", message, reading.request_id, seconds)
 
 
 def _verdict(code: str, status: int) -> Verdict:
@@ -244,10 +188,6 @@ def _known_verdict(code: str) -> Verdict | None:
 
 
 def _verdict_of_status(status: int) -> Verdict:
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Verdict.UNAVAILABLE
-    if status >= HTTPStatus.BAD_REQUEST:
-        return _VERDICTS_BY_STATUS.get(status, Verdict.SPLIT)
-    if status >= HTTPStatus.MULTIPLE_CHOICES:
-        return Verdict.BLOCKED
-    return Verdict.UNAVAILABLE  # an unknown error under a success
+    if status < HTTPStatus.MULTIPLE_CHOICES:
+        return Verdict.UNAVAILABLE  # an unknown error under a success
+    return verdict_of_status(status, _VERDICTS_BY_STATUS)

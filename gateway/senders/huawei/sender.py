@@ -17,8 +17,9 @@ from gateway.senders.huawei.config import HuaweiConfig, limits_of, project_id_of
 from gateway.senders.huawei.credentials import source_of
 from gateway.senders.huawei.entry import CONTENT_TYPE, EntryFormat
 from gateway.senders.huawei.keys import Credentials
-from gateway.senders.huawei.outcomes import Failure, Verdict, read_outcomes
+from gateway.senders.huawei.outcomes import read_outcomes
 from gateway.senders.huawei.signing import Signer
+from gateway.senders.verdict import Failure, Verdict
 
 RENEWAL_PAUSE_SECONDS = 10.0
 """New credentials that are refused like the old ones were not too old: the bus is asked again meanwhile,
@@ -64,7 +65,7 @@ class HuaweiSender:
         ):
             outcomes = await self._post(body, ids, renewed)
         if isinstance(outcomes, Failure):
-            raise outcomes.error
+            raise outcomes.error()
         return outcomes
 
     def status(self) -> SenderStatus:

@@ -9,14 +9,12 @@ import pytest
 from gateway.errors import BlockedError, RefusedError, SendError, ThrottledError, UnavailableError
 from gateway.sender import Delivered, Hold, Outcome, Rejected, Retry, RetryAlone, RetryReason
 from gateway.senders.alibaba.outcomes import (
-    MAX_ATTEMPTS_UNKNOWN,
-    MAX_MESSAGE_CHARACTERS,
     VERDICTS,
-    Verdict,
     read_failure,
     read_outcomes,
 )
 from gateway.senders.answer import Answer
+from gateway.senders.verdict import MAX_ATTEMPTS_UNKNOWN, MAX_MESSAGE_CHARACTERS, Verdict
 
 NOW = 1_772_600_767.0
 REQUEST_ID = "72C60FDD-7A7A-4A6F-8A5C-6C0F3C8E4E2B"

@@ -11,12 +11,11 @@ from gateway.errors import BlockedError, RefusedError, SendError, ThrottledError
 from gateway.sender import Delivered, Hold, Rejected, Retry, RetryReason
 from gateway.senders.answer import Answer
 from gateway.senders.aws.outcomes import (
-    MAX_ATTEMPTS_UNKNOWN,
-    Verdict,
     read_failure,
     read_outcomes,
     request_id_of,
 )
+from gateway.senders.verdict import MAX_ATTEMPTS_UNKNOWN, Verdict
 
 NOW = 1_772_600_760.0
 REQUEST_ID = "e6b5d2bc-0b3c-4b5e-8a57-a2d7d6c3a2f1"

@@ -7,7 +7,8 @@ from typing import Any
 from gateway.errors import SendError
 from gateway.sender import Outcome, RetryAlone
 from gateway.senders.answer import Answer
-from gateway.senders.huawei.outcomes import Failure, read_outcomes
+from gateway.senders.huawei.outcomes import read_outcomes
+from gateway.senders.verdict import Failure
 
 NOW = 1_772_600_760.0
 REQUEST_ID = "6a63a18b8bab40ffb71ebd9cb80d0085"
@@ -50,4 +51,4 @@ def failure(told: Answer, *ids: str) -> Failure:
 
 def error_of(body: object, status: int, **headers: str) -> SendError:
     """What the sender would raise."""
-    return failure(answer(body, status, **headers)).error
+    return failure(answer(body, status, **headers)).error()

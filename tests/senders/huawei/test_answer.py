@@ -7,7 +7,7 @@ import pytest
 from gateway.errors import BlockedError, RefusedError, SendError, UnavailableError
 from gateway.sender import Delivered, Rejected
 from gateway.senders.answer import Answer
-from gateway.senders.huawei.outcomes import Verdict
+from gateway.senders.verdict import Verdict
 from tests.senders.huawei.answers import (
     ALONE,
     REQUEST_ID,
@@ -141,15 +141,15 @@ def test_members_that_came_later_are_ignored() -> None:
 def test_a_success_that_cannot_be_read_is_no_answer(body: object) -> None:
     """The events may have been taken or not."""
     told = failure(answer(body))
-    assert isinstance(told.error, UnavailableError)
-    assert (told.error.code, told.error.request_id) == ("unreadable_answer", REQUEST_ID)
+    assert isinstance(told.error(), UnavailableError)
+    assert (told.error().code, told.error().request_id) == ("unreadable_answer", REQUEST_ID)
 
 
 def test_the_request_id_may_stand_in_the_body() -> None:
     """Where the header is missing; where both are, it is None."""
     body = {"error_code": "00513005", "request_id": "in-body"}
     for told, request_id in ((body, "in-body"), ({"error_code": "00513005"}, None)):
-        assert failure(Answer(400, {}, json.dumps(told).encode())).error.request_id == request_id
+        assert failure(Answer(400, {}, json.dumps(told).encode())).error().request_id == request_id
 
 
 def test_messages_are_cut() -> None:

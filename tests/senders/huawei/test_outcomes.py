@@ -4,7 +4,7 @@ import pytest
 
 from gateway.errors import BlockedError, RefusedError, SendError, ThrottledError, UnavailableError
 from gateway.sender import Delivered, Hold, Outcome, Rejected, Retry, RetryAlone, RetryReason
-from gateway.senders.huawei.outcomes import MAX_ATTEMPTS_UNKNOWN, Verdict
+from gateway.senders.verdict import MAX_ATTEMPTS_UNKNOWN, Verdict
 from tests.senders.huawei.answers import (
     ALONE,
     REQUEST_ID,
@@ -75,9 +75,9 @@ def test_the_code_of_a_refused_request_decides(
 ) -> None:
     """In each shape of an error object, with the vendor's message and detail."""
     told = failure(answer(shape.replace("CODE", code).encode(), status), "001", "002")
-    assert (told.verdict, type(told.error)) == (verdict, error)
-    assert (told.error.code, told.error.message) == (code, "why: because")
-    assert told.error.request_id == REQUEST_ID
+    assert (told.verdict, type(told.error())) == (verdict, error)
+    assert (told.error().code, told.error().message) == (code, "why: because")
+    assert told.error().request_id == REQUEST_ID
 
 
 @pytest.mark.parametrize("code", [code for code, *_ in TABLE if code != "APIGW.0201"], ids=lambda code: code)
@@ -268,13 +268,13 @@ def test_in_a_refused_request_the_buss_own_failure_is_of_one_event() -> None:
 def test_a_refusal_of_all_may_be_written_beside_one(code: str, verdict: Verdict) -> None:
     """As the user guide shows for too many events."""
     told = failure(answer(results(result("001", code, "why"), result("002")), 400), "001", "002")
-    assert (told.verdict, told.error.code, told.error.message) == (verdict, code, "why")
+    assert (told.verdict, told.error().code, told.error().message) == (verdict, code, "why")
 
 
 def test_results_under_a_server_error_count_for_nothing() -> None:
     """All of it is sent again."""
     told = failure(answer(results(result("001", "00533012"), result("002")), 503), "001", "002")
-    assert (told.verdict, told.error.code) == (Verdict.UNAVAILABLE, "http_503")
+    assert (told.verdict, told.error().code) == (Verdict.UNAVAILABLE, "http_503")
 
 
 def test_a_refusal_that_names_nothing_is_undecided() -> None:
