@@ -29,6 +29,8 @@ class AccessKey(Struct, frozen=True):
     access_key_id: str = "LTAIdummyaccesskeyid0001"
     access_key_secret: str = "dummyAccessKeySecret0000000001"  # noqa: S105 - says itself that it is none
     security_token: str | None = None
+    expires_at: float | None = None
+    """Wall-clock seconds since the epoch; None: never."""
 
     def __repr__(self) -> str:
         return f"AccessKey({self.access_key_id!r})"
@@ -57,6 +59,8 @@ class SignatureVerifier:
         if not hmac.compare_digest(expected.encode(), _bytes(signature)):
             raise _mismatch(f"The signature does not match. The string to sign is [{to_sign}]")
         _check_digest(request)
+        if key.expires_at is not None and key.expires_at <= wall_clock:
+            raise key_expired()
         self._spend(headers.get("x-acs-signature-nonce", ""))
 
     def _key(self, access_key_id: str, headers: Headers) -> AccessKey:
@@ -90,6 +94,11 @@ def sign(to_sign: str, access_key_secret: str) -> str:
     """Base64 of the HMAC-SHA1."""
     digest = hmac.digest(access_key_secret.encode(), _bytes(to_sign), hashlib.sha1)
     return base64.b64encode(digest).decode()
+
+
+def key_expired() -> AlibabaError:
+    """What a temporary key gets when its time is over."""
+    return AlibabaError("StsAccessIdExpired", "The STS access id has expired.")
 
 
 def _authorization(headers: Headers) -> tuple[str, str]:

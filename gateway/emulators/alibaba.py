@@ -15,7 +15,7 @@ from typing import NoReturn
 import msgspec
 from msgspec import Struct
 
-from gateway.emulators.acs_signature import AccessKey, SignatureVerifier
+from gateway.emulators.acs_signature import AccessKey, SignatureVerifier, key_expired
 from gateway.emulators.alibaba_error import AlibabaError
 from gateway.emulators.alibaba_events import AlibabaEvent, EventLimits, EventsRequest, read_events
 from gateway.emulators.bus import Answer, Request, Reset
@@ -256,7 +256,7 @@ def _refusal(fault: RequestFault | None, wall_clock: float) -> AlibabaError | No
         case Refuse(code=code, message=message, status=status):
             return AlibabaError(code, message, status=status)
         case ExpireToken():
-            return AlibabaError("StsAccessIdExpired", "The STS access id has expired.")
+            return key_expired()
         case DenyAccess():
             return AlibabaError("AccessDenied", "The access key has no right to eventbridge:PutEvents.")
         case _:

@@ -39,7 +39,7 @@ from gateway.emulators.ids import Ids
 from gateway.emulators.interference import after, before, miscounted
 from gateway.emulators.received import Keep, ReceivedRequest, Record
 from gateway.emulators.server import Emulator
-from gateway.emulators.sigv4 import AccessKey, SignatureVerifier
+from gateway.emulators.sigv4 import AccessKey, SignatureVerifier, token_expired
 
 _DEFAULT_REGION = "us-east-1"
 _CONTENT_TYPE = "application/x-amz-json-1.1"
@@ -233,7 +233,7 @@ def _refusal(fault: RequestFault | None, wall_clock: float, region: str) -> AwsE
         case Refuse(code=code, message=message, status=status):
             return AwsError(code, message, status=status)
         case ExpireToken():
-            return AwsError("ExpiredTokenException", "The security token included in the request is expired")
+            return token_expired()
         case DenyAccess():
             return _access_denied(Operation.PUT_EVENTS, region)
         case _:

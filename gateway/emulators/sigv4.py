@@ -35,6 +35,8 @@ class AccessKey(Struct, frozen=True):
     access_key_id: str = "AKIDEXAMPLE"
     secret_access_key: str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"  # noqa: S105 - the documented example
     session_token: str | None = None
+    expires_at: float | None = None
+    """Wall-clock seconds since the epoch; None: never."""
 
     def __repr__(self) -> str:
         return f"AccessKey({self.access_key_id!r})"
@@ -74,6 +76,8 @@ class SignatureVerifier:
         _check_clock(date, wall_clock)
         _check_signed_headers(authorization, headers)
         self._check_signature(authorization, key, date, request)
+        if key.expires_at is not None and key.expires_at <= wall_clock:
+            raise token_expired()
         return region
 
     def _check_scope(self, authorization: Authorization, date: str) -> str | None:
@@ -116,6 +120,11 @@ class SignatureVerifier:
                 f"{_MISMATCH}\n\nThe Canonical String for this request should have been\n'{canonical}'\n\n"
                 f"The String-to-Sign should have been\n'{to_sign}'\n"
             )
+
+
+def token_expired() -> AwsError:
+    """What a temporary key gets when its time is over."""
+    return AwsError("ExpiredTokenException", "The security token included in the request is expired")
 
 
 def _authorization(values: Sequence[str]) -> Authorization:

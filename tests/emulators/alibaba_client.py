@@ -40,6 +40,13 @@ class Reply(RawReply, frozen=True):
         """The event id of each result, None where it has none."""
         return [result.get("EventId") for result in self.document["EntryList"]]
 
+    @property
+    def failures(self) -> tuple[int, list[str | None]]:
+        """How many failed by the answer's count, and the message of each result."""
+        return self.document["FailedEntryCount"], [
+            result.get("ErrorMessage") for result in self.document["EntryList"]
+        ]
+
 
 def event(**members: Any) -> dict[str, Any]:
     """A valid event; a member given as None is left out."""
@@ -110,8 +117,3 @@ async def put(bus: AlibabaEmulator, *events: object, **signing: Any) -> Reply:
     """A signed putEvents of these events."""
     body = json.dumps(events, separators=(",", ":"), ensure_ascii=False).encode()
     return await put_body(bus, body, **signing)
-
-
-async def put_each(bus: AlibabaEmulator, count: int) -> list[Reply]:
-    """So many putEvents of one event, one after another."""
-    return [await put(bus, event()) for _ in range(count)]

@@ -39,6 +39,11 @@ class Reply(RawReply, frozen=True):
         """The event id of each result, None where it has none."""
         return [result["event_id"] for result in self.document["events"]]
 
+    @property
+    def failures(self) -> tuple[int, list[str | None]]:
+        """How many failed by the answer's count, and the message of each result."""
+        return self.document["failed_count"], [result["error_msg"] for result in self.document["events"]]
+
 
 def event(**members: Any) -> dict[str, Any]:
     """A valid event; a member given as None is left out."""
@@ -112,11 +117,6 @@ async def put_with_token(bus: HuaweiEmulator, token: str) -> Reply:
     """A request with one event and a token."""
     headers = {"Content-Type": "application/json", "X-Auth-Token": token}
     return await send(bus, json.dumps({"events": [event()]}).encode(), headers)
-
-
-async def put_each(bus: HuaweiEmulator, count: int) -> list[Reply]:
-    """So many requests of one event, one after another."""
-    return [await put(bus, event()) for _ in range(count)]
 
 
 def token_request(**changed: Any) -> dict[str, Any]:
