@@ -46,6 +46,8 @@ MAX_DISCARDED_BYTES = 256 << 10
 """The rest of a refused request that is read away to keep its connection; a larger one ends it."""
 UNKNOWN_LINE = b"\0"
 """What stands for a request line that came in one chunk with the end of a request begun before."""
+MAX_STRANGE_HEADS = 16
+"""After so many requests in a row that are in pieces or under new heads, a connection's are not looked up."""
 CONNECTION_RETRY_SECONDS = 1
 """What a client is told that finds every connection taken."""
 
@@ -77,6 +79,8 @@ class HttpConnection(asyncio.Protocol):
         self._since = 0.0
         """When the phase or the request began; 0.0: within this chunk, to be noted at its end."""
         self._is_write_paused = False
+        self._strange_heads = 0
+        """Requests since the last whose head was known."""
         # For one readable chunk.
         self._answers: list[bytes] = []
         self._chunk_bytes = 0
@@ -91,7 +95,8 @@ class HttpConnection(asyncio.Protocol):
         self._keeps_alive = True
         self._upgrade_framing = b""
         """Of a request that offers another protocol: the header line that frames its body."""
-        self._exchange: Exchange
+        self._exchange: Exchange | None = None
+        """None until the head is found good."""
 
     # asyncio's side
 
@@ -113,8 +118,13 @@ class HttpConnection(asyncio.Protocol):
         if self._phase is Phase.CLOSING:
             return
         before = self._phase
+        may_be_known = before is Phase.IDLE and self._strange_heads < MAX_STRANGE_HEADS
+        if may_be_known and self._answer_known(data):
+            return
         self._chunk_bytes = len(data)
         self._feed(data, before)
+        if may_be_known:
+            self._remember(data)
         if not self._since:
             self._since = self._service.clock()
             if self._phase is Phase.HEAD and not self._target:
@@ -194,6 +204,7 @@ class HttpConnection(asyncio.Protocol):
         self._target = self._line = b""
         self._headers = []
         self._head_bytes = 0
+        self._exchange = None
 
     def on_url(self, piece: bytes) -> None:
         """The request target, or a piece of it."""
@@ -239,12 +250,40 @@ class HttpConnection(asyncio.Protocol):
         if self._headers:  # a trailer; the parser does heed its Connection, and will read nothing after it
             self._keeps_alive = self._keeps_alive and self._parser.should_keep_alive()
         if self._phase is Phase.BODY:
+            assert self._exchange is not None, "found good before its body"
             self._answer(self._service.routes.body(self._exchange, self._body.take()))
         if self._phase is not Phase.CLOSING:
             self._phase = Phase.IDLE
             self._since = 0.0
 
     # within
+
+    def _answer_known(self, data: bytes) -> bool:
+        """Answer `data` without the parser, which is between two requests, if that cannot make a difference.
+
+        It cannot for one whole request under a known head, when there is room for it.
+        """
+        service = self._service
+        known = service.heads.recall(data)
+        if known is None or not service.routes.has_room(*known):
+            return False
+        self._strange_heads = 0
+        try:
+            response = service.routes.body(*known)
+        except Exception:  # as in the parser's callbacks: the top of a request
+            logger.exception("a request failed")
+            self._end_with(FAILED)
+            return True
+        self._answer(response)
+        self._since = service.clock()
+        self._write()
+        return True
+
+    def _remember(self, data: bytes) -> None:
+        """Know the head again, if `data` was one request, whole and found good."""
+        self._strange_heads += 1
+        if self._phase is Phase.IDLE and self._exchange is not None and len(self._answers) == 1:
+            self._service.heads.remember(data, self._exchange)
 
     def _feed(self, data: bytes, before: Phase) -> None:
         """Give `data` to the parser, and whatever stops it its answer."""

@@ -144,6 +144,18 @@ class Routes:
             return EXPECTATION_FAILED
         return Exchange(binding, destination, mode, coding, request.headers)
 
+    def has_room(self, exchange: Exchange, body: bytes) -> bool:
+        """Whether `head` would let a body come that is there already, of a head it has taken before."""
+        length, limits = len(body), self._limits
+        if length > limits.max_body_bytes:
+            return False
+        if self._statistics.receiving_bytes + length > limits.max_receiving_bytes:
+            return False
+        try:
+            return isinstance(self._intake.foresee(length, exchange.destination), Accepted)
+        except InvalidEventError:
+            return False
+
     def body(self, exchange: Exchange, body: bytes) -> Response:
         """The answer to a request that has come whole; its events are taken all or none."""
         try:

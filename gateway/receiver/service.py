@@ -5,6 +5,7 @@ from typing import Protocol
 
 from gateway.admission import Intake
 from gateway.errors import Reason
+from gateway.receiver.heads import KnownHeads
 from gateway.receiver.limits import ReceiverLimits
 from gateway.receiver.responses import PHRASES, ResponseWriter
 from gateway.receiver.routes import Routes
@@ -47,6 +48,7 @@ class Service:
             events_refused=dict.fromkeys((reason.value for reason in Reason), 0),
         )
         self.routes = Routes(intake, limits, self.statistics, wall_clock)
+        self.heads = KnownHeads(limits)
         self.writer = ResponseWriter(wall_clock())
         self.connections: set[Connection] = set()
         self.is_draining = False

@@ -1,0 +1,99 @@
+"""Heads seen before: what a producer says about itself once, and again with every request.
+
+A head that differs from an earlier one only in the values that describe its event, and in the length of
+its body, means the same to the receiver: one search stands for a parser, its callbacks and every check of
+the head. Nothing is judged here: what the parser has not found good is not known.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from gateway.receiver.framing import Headers
+from gateway.receiver.limits import ReceiverLimits
+from gateway.receiver.routes import Exchange
+
+MAX_SHAPES = 256
+"""When one more comes all are forgotten; a producer has one or two."""
+MAX_HEAD_BYTES = 2048
+"""Longer heads are left to the parser, so what is remembered is bounded in bytes too."""
+
+# The lines whose values no check of a head reads, and the length, which is compared here. Only values that
+# are visible ASCII from end to end, which the parser passes on as they are.
+_VARIABLE = re.compile(
+    rb"\r\n([Cc][Ee]-[A-Za-z0-9]+|[Cc]ontent-[Ll]ength|[Tt]race(?:parent|state)|[Xx]-[Rr]equest-[Ii]d)"
+    rb": ([!-~]+)(?=\r\n)"
+)
+_END = b"\r\n\r\n"
+
+
+class _Shape(Struct, frozen=True):
+    """A head without its variable values."""
+
+    first: Exchange
+    """That of the first head of this shape: the others differ in those values alone."""
+    slots: Sequence[tuple[int, bytes]]
+    """Of each variable value its place among the headers, and its name there."""
+    length_index: int
+    """Which of them is the Content-Length."""
+
+
+class KnownHeads:
+    """Tells what requests mean by their heads, once it was shown one like them."""
+
+    def __init__(self, limits: ReceiverLimits) -> None:
+        self._max_bytes = min(MAX_HEAD_BYTES, limits.max_header_bytes)
+        self._shapes: dict[tuple[bytes, ...], _Shape] = {}
+
+    def __len__(self) -> int:
+        """How many are remembered."""
+        return len(self._shapes)
+
+    def recall(self, data: bytes) -> tuple[Exchange, bytes] | None:
+        """What `data` is to be answered by, and its body, if it is one whole request of a known head."""
+        end = data.find(_END) + len(_END)
+        if end > self._max_bytes:
+            return None
+        fixed, values = _split(data[:end])
+        if (shape := self._shapes.get(fixed)) is None:
+            return None
+        body = data[end:]
+        if values[shape.length_index] != b"%d" % len(body):
+            return None
+        first, headers = shape.first, list(shape.first.headers)
+        for (place, name), value in zip(shape.slots, values, strict=True):
+            headers[place] = (name, value)
+        return Exchange(first.binding, first.destination, first.mode, first.coding, headers), body
+
+    def remember(self, data: bytes, exchange: Exchange) -> None:
+        """Learn that `data` is one request, no less and no more, and that its head came to `exchange`."""
+        end = data.find(_END) + len(_END)
+        if end > self._max_bytes:
+            return
+        fixed, values = _split(data[:end])
+        slots = list(_slots(fixed[1::2], values, exchange.headers))
+        names = [name for _, name in slots]
+        if b"content-length" not in names:
+            return
+        length_index = names.index(b"content-length")
+        if values[length_index] != b"%d" % (len(data) - end):
+            return  # written with leading zeros, or with line breaks behind the body
+        if len(self._shapes) == MAX_SHAPES:
+            self._shapes.clear()
+        self._shapes[fixed] = _Shape(exchange, slots, length_index)
+
+
+def _split(head: bytes) -> tuple[tuple[bytes, ...], list[bytes]]:
+    """A head without its variable values, their names at its odd places; and the values."""
+    parts = _VARIABLE.split(head)
+    values = parts[2::3]
+    del parts[2::3]
+    return tuple(parts), values
+
+
+def _slots(names: Sequence[bytes], values: Sequence[bytes], headers: Headers) -> Iterator[tuple[int, bytes]]:
+    """The places of those lines among `headers`, which have them in the same order."""
+    rest = iter(enumerate(headers))
+    for line in zip(map(bytes.lower, names), values, strict=True):
+        yield next(place for place, header in rest if header == line), line[0]
