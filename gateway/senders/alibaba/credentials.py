@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 
-from gateway.senders.alibaba.profiles import CliProfileProvider, ProfileFileProvider
+from gateway.senders.alibaba.profiles import ProfileProvider, cli_profile, ini_profile
 from gateway.senders.alibaba.providers import (
     EnvironmentProvider,
     InstanceProvider,
@@ -35,8 +35,8 @@ def default_chain(
         (
             EnvironmentProvider(environment),
             OidcProvider(environment, services, clock),
-            CliProfileProvider(environment, services, clock),
-            ProfileFileProvider(environment, services, clock),
+            ProfileProvider("command line profile", cli_profile, environment, services, clock),
+            ProfileProvider("profile file", ini_profile, environment, services, clock),
             InstanceProvider(environment, services),
             UriProvider(environment),
         ),

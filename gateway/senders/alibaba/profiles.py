@@ -4,7 +4,7 @@ After the command line tool's documentation of its profiles and alibabacloud_cre
 that a signed request has to assume, and logins through a browser, are not supported, and said so.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
 from enum import Enum, auto
@@ -65,7 +65,7 @@ class _CliFile(Struct):
     profiles: tuple[_CliProfile, ...] = ()
 
 
-class _Profile(Struct, frozen=True):
+class Profile(Struct, frozen=True):
     """What either file says, in one spelling."""
 
     kind: _Kind
@@ -81,67 +81,52 @@ class _Profile(Struct, frozen=True):
 _decode_cli_file = Decoder(_CliFile).decode
 
 
-class CliProfileProvider:
-    """The profile that `aliyun configure` wrote, the current one or that of ALIBABA_CLOUD_PROFILE."""
-
-    name = "command line profile"
+class ProfileProvider:
+    """The key that a profile leads to, if `find` finds one."""
 
     def __init__(
         self,
+        name: str,
+        find: Callable[[Mapping[str, str]], Awaitable[Profile | None]],
         environment: Mapping[str, str],
         services: Services,
         clock: Callable[[], float],
-        path: str = CLI_FILE,
     ) -> None:
+        self.name = name
+        self._find = find
         self._environment = environment
         self._services = services
         self._clock = clock
-        self._path = path
 
     async def fetch(self) -> Fetched[AccessKey] | None:
         """The profile's key, if there is such a profile and it is not disabled. Raises ProviderError."""
-        if is_true(self._environment, "ALIBABA_CLOUD_CLI_PROFILE_DISABLED"):
-            return None
-        try:
-            text = await read_text(self._path)
-        except FileMissingError:
-            return None
-        profile = _profile_in_cli_file(text, self._environment.get("ALIBABA_CLOUD_PROFILE", ""))
+        profile = await self._find(self._environment)
         if profile is None:
             return None
         return await _redeem(profile, self._environment, self._services, self._clock())
 
 
-class ProfileFileProvider:
+async def cli_profile(environment: Mapping[str, str]) -> Profile | None:
+    """What `aliyun configure` wrote: the current profile, or that of ALIBABA_CLOUD_PROFILE."""
+    if is_true(environment, "ALIBABA_CLOUD_CLI_PROFILE_DISABLED"):
+        return None
+    try:
+        text = await read_text(CLI_FILE)
+    except FileMissingError:
+        return None
+    return _profile_in_cli_file(text, environment.get("ALIBABA_CLOUD_PROFILE", ""))
+
+
+async def ini_profile(environment: Mapping[str, str]) -> Profile | None:
     """A section of the file, or of ALIBABA_CLOUD_CREDENTIALS_FILE: "default" or ALIBABA_CLOUD_PROFILE."""
-
-    name = "profile file"
-
-    def __init__(
-        self,
-        environment: Mapping[str, str],
-        services: Services,
-        clock: Callable[[], float],
-        path: str = PROFILE_FILE,
-    ) -> None:
-        self._environment = environment
-        self._services = services
-        self._clock = clock
-        self._path = path
-
-    async def fetch(self) -> Fetched[AccessKey] | None:
-        """The section's key, if there is such a section. Raises ProviderError."""
-        try:
-            text = await read_text(self._environment.get("ALIBABA_CLOUD_CREDENTIALS_FILE") or self._path)
-        except FileMissingError:
-            return None
-        profile = _profile_in_ini(text, self._environment.get("ALIBABA_CLOUD_PROFILE") or "default")
-        if profile is None:
-            return None
-        return await _redeem(profile, self._environment, self._services, self._clock())
+    try:
+        text = await read_text(environment.get("ALIBABA_CLOUD_CREDENTIALS_FILE") or PROFILE_FILE)
+    except FileMissingError:
+        return None
+    return _profile_in_ini(text, environment.get("ALIBABA_CLOUD_PROFILE") or "default")
 
 
-def _profile_in_cli_file(text: str, name: str) -> _Profile | None:
+def _profile_in_cli_file(text: str, name: str) -> Profile | None:
     try:
         file = _decode_cli_file(text)
     except DecodeError:
@@ -150,7 +135,7 @@ def _profile_in_cli_file(text: str, name: str) -> _Profile | None:
     found = next((profile for profile in file.profiles if profile.name == name), None)
     if found is None:
         return None
-    return _Profile(
+    return Profile(
         kind=_kind(_KINDS_BY_MODE, found.mode),
         key=AccessKey(found.access_key_id, Secret(found.access_key_secret), Secret(found.sts_token)),
         role_name=found.ram_role_name,
@@ -162,7 +147,7 @@ def _profile_in_cli_file(text: str, name: str) -> _Profile | None:
     )
 
 
-def _profile_in_ini(text: str, name: str) -> _Profile | None:
+def _profile_in_ini(text: str, name: str) -> Profile | None:
     file = ConfigParser(interpolation=None, inline_comment_prefixes=("#",))
     try:
         file.read_string(text)
@@ -171,7 +156,7 @@ def _profile_in_ini(text: str, name: str) -> _Profile | None:
     if not file.has_section(name):
         return None
     section = file[name]
-    return _Profile(
+    return Profile(
         kind=_kind(_KINDS_BY_TYPE, section.get("type", "")),
         key=AccessKey(
             section.get("access_key_id", ""),
@@ -193,7 +178,7 @@ def _kind(kinds: Mapping[str, _Kind], word: str) -> _Kind:
 
 
 async def _redeem(
-    profile: _Profile, environment: Mapping[str, str], services: Services, now: float
+    profile: Profile, environment: Mapping[str, str], services: Services, now: float
 ) -> Fetched[AccessKey]:
     """The key that a profile leads to. Raises ProviderError."""
     match profile.kind:
@@ -215,7 +200,7 @@ async def _redeem(
 
 
 async def _instance_role(
-    profile: _Profile, environment: Mapping[str, str], services: Services
+    profile: Profile, environment: Mapping[str, str], services: Services
 ) -> Fetched[AccessKey]:
     found = await instance_key(
         profile.role_name,
