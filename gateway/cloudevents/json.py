@@ -8,7 +8,7 @@ from binascii import a2b_base64
 from collections import Counter
 from typing import Annotated, Literal
 
-from msgspec import Meta, Raw, Struct, ValidationError
+from msgspec import DecodeError, Meta, Raw, Struct, ValidationError
 from msgspec.json import Decoder, encode
 
 from gateway.cloudevents.attributes import (
@@ -46,6 +46,14 @@ class _Core(Struct, gc=False):
     datacontenttype: str | None = None
 
 
+class _Usual(_Core, gc=False, omit_defaults=True):
+    """An event with the members that most have and no others."""
+
+    traceparent: str | None = None
+    tracestate: str | None = None
+    data: Raw = Raw()
+
+
 class _Name(str):
     """A member's name that equals only itself, so that a dict keeps members of the same name."""
 
@@ -55,6 +63,7 @@ class _Name(str):
 
 
 _CORE = Decoder(_Core)
+_USUAL = Decoder(_Usual)
 _MEMBERS = Decoder(_Members)
 _EVERY_MEMBER = Decoder(dict[_Name, Raw], dec_hook=type.__call__)
 _ELEMENTS = Decoder(list[Raw])
@@ -104,21 +113,20 @@ def read_batch(body: bytes, *, received_at: float, trace: Trace | None = None) -
 
 
 def _read(body: bytes, received_at: float, trace: Trace | None) -> Event:
-    members = decode(_MEMBERS, body, expected=_OBJECT)
-    compact = encode(members)
-    # Equal lengths: no white space to leave out and no duplicate lost, and 1.3 µs saved of looking for one.
-    if len(compact) != len(body):
-        _require_distinct(body, members)
-        body = compact
-    if _NULL in members.values():
-        members = _without_nulls(members)
-        body = encode(members)
-    core = _read_core(body, members)
-    traceparent = _text(members["traceparent"]) if "traceparent" in members else None
+    core: _Core
+    if (usual := _read_usual(body)) is not None:
+        core, traceparent, has_state = usual, usual.traceparent, usual.tracestate is not None
+        base64_bytes = 0
+    else:
+        body, members = _compact(body)
+        core = _read_core(body, members)
+        traceparent = _text(members["traceparent"]) if "traceparent" in members else None
+        has_state = "tracestate" in members
+        base64_bytes = len(members.get("data_base64", b""))
     if trace is not None and traceparent is None:
         traceparent = trace.traceparent
-        body = _with_trace(body, trace, with_state="tracestate" not in members)
-    require_size(body, base64_bytes=len(members.get("data_base64", b"")))
+        body = _with_trace(body, trace, with_state=not has_state)
+    require_size(body, base64_bytes=base64_bytes)
     return Event(
         id=core.id,
         source=core.source,
@@ -128,6 +136,37 @@ def _read(body: bytes, received_at: float, trace: Trace | None) -> Event:
         json=body,
         received_at=received_at,
     )
+
+
+def _read_usual(body: bytes) -> _Usual | None:
+    """The event if it is valid, compact and has only the usual members; else None, and nothing is said.
+
+    It takes half the time of a look at every member by itself.
+    """
+    try:
+        usual = _USUAL.decode(body)
+    except (DecodeError, RecursionError):
+        return None
+    # Written anew it is never longer, and as long only if no member was unknown, null or there twice, no
+    # white space stood between them, and no text was escaped where it need not be.
+    if len(encode(usual)) != len(body) or usual.data == _NULL:
+        return None
+    extensions_are_strings = is_string(f"{usual.traceparent}{usual.tracestate}")
+    return usual if extensions_are_strings and _is_valid_core(usual, usual.data or None, None) else None
+
+
+def _compact(body: bytes) -> tuple[bytes, _Members]:
+    """The event without white space and null attributes; and its members. Raises InvalidEventError."""
+    members = decode(_MEMBERS, body, expected=_OBJECT)
+    compact = encode(members)
+    # Equal lengths: no white space to leave out and no duplicate lost, and 1.3 µs saved of looking for one.
+    if len(compact) != len(body):
+        _require_distinct(body, members)
+        body = compact
+    if _NULL in members.values():
+        members = _without_nulls(members)
+        body = encode(members)
+    return body, members
 
 
 def _require_distinct(body: bytes, members: _Members) -> None:
@@ -158,6 +197,12 @@ def _read_core(body: bytes, members: _Members) -> _Core:
 
 def _is_valid(core: _Core, members: _Members) -> bool:
     """Whether `_faults` would find nothing, in a fifth of its time: most events are as they should be."""
+    if not _is_valid_core(core, members.get("data"), members.get("data_base64")):
+        return False
+    return not any(_attribute_fault(name, members[name]) for name in members.keys() - _KNOWN)
+
+
+def _is_valid_core(core: _Core, data: Raw | None, encoded: Raw | None) -> bool:
     time, schema, content_type = core.time, core.dataschema, core.datacontenttype
     # One look at all texts together: what makes a String is its characters, wherever it begins.
     if not is_string(f"{core.id}{core.source}{core.type}{core.subject}{time}{schema}{content_type}"):
@@ -165,11 +210,7 @@ def _is_valid(core: _Core, members: _Members) -> bool:
     if (time is not None and not is_timestamp(time)) or (schema is not None and not is_absolute_uri(schema)):
         return False
     kind = DataKind.JSON if content_type is None else data_kind(content_type)
-    if kind is None or _data_fault(members, kind) is not None:
-        return False
-    if _KNOWN.issuperset(members):
-        return True
-    return not any(_attribute_fault(name, members[name]) for name in members.keys() - _KNOWN)
+    return kind is not None and _data_fault(data, encoded, kind) is None
 
 
 def _faults(members: _Members) -> list[Fault]:
@@ -178,7 +219,8 @@ def _faults(members: _Members) -> list[Fault]:
     for name, raw in members.items():
         if name not in _DATA_MEMBERS and (reason := _attribute_fault(name, raw)) is not None:
             faults.append(fault(reason, name))
-    if (found := _data_fault(members, _declared_kind(members))) is not None:
+    data, encoded = members.get("data"), members.get("data_base64")
+    if (found := _data_fault(data, encoded, _declared_kind(members))) is not None:
         faults.append(found)
     return faults
 
@@ -208,8 +250,7 @@ def _declared_kind(members: _Members) -> DataKind | None:
     return DataKind.JSON if raw == _NULL else data_kind(_text(raw))
 
 
-def _data_fault(members: _Members, kind: DataKind | None) -> Fault | None:
-    data, encoded = members.get("data"), members.get("data_base64")
+def _data_fault(data: Raw | None, encoded: Raw | None, kind: DataKind | None) -> Fault | None:
     if encoded is not None:
         reason = Reason.DATA_CONFLICT if data is not None else _base64_fault(encoded)
         return None if reason is None else fault(reason, "data_base64")

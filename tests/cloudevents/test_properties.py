@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gateway.cloudevents.attributes import is_timestamp
 from gateway.cloudevents.http import ContentMode, content_mode, read_events
 from gateway.errors import InvalidEventError, Reason
+from gateway.event import Event
 from tests.cloudevents.build import batched, binary, body, members, raw, request, structured
 from tests.support.mutations import mutated, quick
 
@@ -131,6 +132,36 @@ def test_a_mutated_body_is_taken_or_refused_but_breaks_nothing(text: bytes) -> N
         assert structured(event.json) == event
     with suppress(InvalidEventError):
         assert all(structured(event.json) == event for event in batched(text))
+
+
+USUAL = mutated(
+    st.sampled_from(
+        [
+            body(time="2024-01-01T00:00:00Z", datacontenttype="text/plain", data="x"),
+            body(traceparent="00-1-2-01", tracestate="a=b", subject="s", dataschema="a:b", data={"a": [1]}),
+            body(data=None),
+            body(),
+        ]
+    ),
+    [
+        b'"id":"2",', b'"data":null,', b'"subject":null,', b'"traceparent":1,', b'"data_base64":"TWFu",',
+        b'"x":"",', b"\\u0041", b"\\/", b"\\u0000", "\u0085".encode(), b"\x7f", b" ", b'"', b"1", b"null",
+    ],
+)  # fmt: skip
+
+
+def _outcome(text: bytes) -> Event | tuple[str, object]:
+    try:
+        return structured(text)
+    except InvalidEventError as error:
+        return error.detail, error.faults
+
+
+@quick
+@given(USUAL)
+def test_an_event_is_the_same_with_white_space_around_it(text: bytes) -> None:
+    """A compact event of usual members is read at once, any other member by member: to the same end."""
+    assert _outcome(text) == _outcome(text + b"\n")
 
 
 def _is_json(text: bytes) -> bool:
