@@ -16,7 +16,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from gateway.emulators.alibaba_error import AlibabaError
-from gateway.emulators.bus import Headers, Request
+from gateway.emulators.bus import Headers, Request, bytes_of
 
 _SCHEME = "acs"
 _MAX_CLOCK_SKEW_SECONDS = 900
@@ -56,7 +56,7 @@ class SignatureVerifier:
         _check_clock(headers.get("Date", ""), wall_clock)
         to_sign = string_to_sign(request)
         expected = sign(to_sign, key.access_key_secret)
-        if not hmac.compare_digest(expected.encode(), _bytes(signature)):
+        if not hmac.compare_digest(expected.encode(), bytes_of(signature)):
             raise _mismatch(f"The signature does not match. The string to sign is [{to_sign}]")
         _check_digest(request)
         if key.expires_at is not None and key.expires_at <= wall_clock:
@@ -92,7 +92,7 @@ def string_to_sign(request: Request) -> str:
 
 def sign(to_sign: str, access_key_secret: str) -> str:
     """Base64 of the HMAC-SHA1."""
-    digest = hmac.digest(access_key_secret.encode(), _bytes(to_sign), hashlib.sha1)
+    digest = hmac.digest(access_key_secret.encode(), bytes_of(to_sign), hashlib.sha1)
     return base64.b64encode(digest).decode()
 
 
@@ -144,11 +144,6 @@ def _check_digest(request: Request) -> None:
     digest = base64.b64encode(hashlib.md5(request.body, usedforsecurity=False).digest()).decode()
     if sent not in ("", digest):
         raise _mismatch(f"The Content-MD5 [{sent}] is not the body's, which is [{digest}].")
-
-
-def _bytes(text: str) -> bytes:
-    """The bytes as they came: those of a header that are no UTF-8 were read as lone surrogates."""
-    return text.encode(errors="surrogateescape")
 
 
 def _mismatch(message: str) -> AlibabaError:

@@ -22,6 +22,11 @@ class Headers(Protocol):
         """Every value in order, or `default`."""
 
 
+def bytes_of(text: str) -> bytes:
+    """The bytes as they came: those of a header that are no UTF-8 were read as lone surrogates."""
+    return text.encode(errors="surrogateescape")
+
+
 class Request(Struct, frozen=True):
     """One HTTP request, read whole."""
 

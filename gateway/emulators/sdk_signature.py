@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 from msgspec import Struct
 
-from gateway.emulators.bus import Headers, Request
+from gateway.emulators.bus import Headers, Request, bytes_of
 from gateway.emulators.huawei_error import HuaweiError
 
 _ALGORITHM = "SDK-HMAC-SHA256"
@@ -58,7 +58,7 @@ class SignatureVerifier:
         _check_clock(date, wall_clock)
         _check_signed_headers(authorization, headers)
         canonical = canonical_request(request, authorization.signed_headers)
-        if not hmac.compare_digest(sign(canonical, date, key.secret_key), _bytes(authorization.signature)):
+        if not hmac.compare_digest(sign(canonical, date, key.secret_key), bytes_of(authorization.signature)):
             raise _incorrect(f"verify aksk signature fail, the canonical request is [{canonical}]")
 
 
@@ -80,8 +80,8 @@ def canonical_request(request: Request, signed_headers: str) -> str:
 
 def sign(canonical: str, date: str, secret_key: str) -> bytes:
     """The signature's hexadecimal digits: there is no derived key and no scope."""
-    to_sign = f"{_ALGORITHM}\n{date}\n{sha256(_bytes(canonical)).hexdigest()}"
-    return hmac.digest(secret_key.encode(), _bytes(to_sign), sha256).hex().encode()
+    to_sign = f"{_ALGORITHM}\n{date}\n{sha256(bytes_of(canonical)).hexdigest()}"
+    return hmac.digest(secret_key.encode(), bytes_of(to_sign), sha256).hex().encode()
 
 
 def _authorization(headers: Headers) -> Authorization:
@@ -125,11 +125,6 @@ def _check_signed_headers(authorization: Authorization, headers: Headers) -> Non
         raise _incorrect(f"{', '.join(missing)} must be signed")
     if signed != sorted(signed) or authorization.signed_headers != authorization.signed_headers.lower():
         raise _incorrect("the names in SignedHeaders must be in lower case and sorted")
-
-
-def _bytes(text: str) -> bytes:
-    """The bytes as they came: those of a header that are no UTF-8 were read as lone surrogates."""
-    return text.encode(errors="surrogateescape")
 
 
 def _incorrect(problem: str) -> HuaweiError:

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from gateway.emulators import p256
 from gateway.emulators.aws_error import AwsError
-from gateway.emulators.bus import Headers, Request
+from gateway.emulators.bus import Headers, Request, bytes_of
 
 _HMAC = "AWS4-HMAC-SHA256"
 _ECDSA = "AWS4-ECDSA-P256-SHA256"
@@ -107,12 +107,12 @@ class SignatureVerifier:
         self, authorization: Authorization, key: AccessKey, date: str, request: Request
     ) -> None:
         canonical = _canonical_request(request, authorization.signed_headers)
-        digest = sha256(_bytes(canonical)).hexdigest()
+        digest = sha256(bytes_of(canonical)).hexdigest()
         to_sign = f"{authorization.algorithm}\n{date}\n{authorization.scope}\n{digest}"
         if authorization.algorithm == _HMAC:
             signing_key = self._signing_key(key.secret_access_key, authorization.scope)
-            expected = hmac.digest(signing_key, _bytes(to_sign), sha256).hex()
-            is_valid = hmac.compare_digest(expected.encode(), _bytes(authorization.signature))
+            expected = hmac.digest(signing_key, bytes_of(to_sign), sha256).hex()
+            is_valid = hmac.compare_digest(expected.encode(), bytes_of(authorization.signature))
         else:
             is_valid = _verifies_asymmetric(authorization.signature, to_sign, key)
         if not is_valid:
@@ -202,7 +202,7 @@ def _canonical_request(request: Request, signed_headers: str) -> str:
 def _signing_key(secret_access_key: str, scope: str) -> bytes:
     key = b"AWS4" + secret_access_key.encode()
     for part in scope.split("/"):
-        key = hmac.digest(key, _bytes(part), sha256)
+        key = hmac.digest(key, bytes_of(part), sha256)
     return key
 
 
@@ -212,12 +212,7 @@ def _verifies_asymmetric(signature: str, to_sign: str, key: AccessKey) -> bool:
     except ValueError:
         return False
     private_key = p256.derived_key(access_key_id=key.access_key_id, secret_access_key=key.secret_access_key)
-    return p256.verifies(der, _bytes(to_sign), private_key)
-
-
-def _bytes(text: str) -> bytes:
-    """The bytes as they came: those of a header that are no UTF-8 were read as lone surrogates."""
-    return text.encode(errors="surrogateescape")
+    return p256.verifies(der, bytes_of(to_sign), private_key)
 
 
 def _invalid(message: str) -> AwsError:
