@@ -32,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_dev(commands)
     _add_emulate(commands)
+    _add_schema(commands)
     return parser
 
 
@@ -93,6 +94,18 @@ def _add_emulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     command.set_defaults(command=_emulate)
 
 
+def _add_schema(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser(
+        "schema",
+        help="print a JSON Schema of the configuration, with which editors complete and check it",
+        epilog="example:\n  gateway schema > gateway.schema.json\n\n"
+        "then, as the first line of the configuration, for editors that use taplo:\n"
+        "  #:schema ./gateway.schema.json",
+        formatter_class=FORMAT,
+    )
+    command.set_defaults(command=_schema)
+
+
 def _add_config(command: argparse.ArgumentParser) -> None:
     command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the TOML file")
 
@@ -147,3 +160,10 @@ def _emulate(options: argparse.Namespace) -> int:
     from gateway.commands.emulate import emulate  # noqa: PLC0415 - see above
 
     return emulate(bus=BusName(options.bus), listen=options.listen)
+
+
+def _schema(_: argparse.Namespace) -> int:
+    from gateway import senders  # noqa: PLC0415 - see above
+    from gateway.commands.schema import schema  # noqa: PLC0415 - see above
+
+    return schema(senders.plugins(), sys.stdout)

@@ -1,0 +1,263 @@
+"""The JSON Schema of the configuration, judged by a validator that is not ours."""
+
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway import senders
+from gateway.config import parse
+from gateway.config.schema import json_schema
+from gateway.errors import ConfigError
+from gateway.sender import SenderPlugin
+from tests.support.configuration import PLUGINS, bus, document
+
+jsonschema = pytest.importorskip("jsonschema")
+
+FILES = Path(__file__).parent.parent / "config"
+INSTALLED = senders.plugins()
+KEY = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+ENVIRONMENT = {"A": "send", "B": "5", "TYPE": "bus", "DETAIL": "data"}
+
+
+def complaints(tables: dict[str, Any], plugins: dict[str, SenderPlugin]) -> list[str]:
+    """What the validator finds wrong with a file."""
+    validator = jsonschema.Draft202012Validator(json_schema(plugins))
+    return [error.message for error in validator.iter_errors(tables)]
+
+
+def is_accepted(tables: dict[str, Any], plugins: dict[str, SenderPlugin]) -> bool:
+    """What `gateway check` says of it."""
+    try:
+        parse(tables, environment=ENVIRONMENT, plugins=plugins)
+    except ConfigError:
+        return False
+    return True
+
+
+def defaults(schema: object) -> Iterator[object]:
+    """Every default anywhere in a schema."""
+    if isinstance(schema, dict):
+        if "default" in schema and "type" in schema:
+            yield schema["default"]
+        for value in schema.values():
+            yield from defaults(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from defaults(value)
+
+
+@pytest.mark.parametrize("plugins", [INSTALLED, PLUGINS], ids=["installed", "of the tests"])
+def test_it_is_a_schema_of_its_dialect(plugins: dict[str, SenderPlugin]) -> None:
+    """And it can be written as JSON, whatever types a sender's keys have."""
+    schema = json.loads(json.dumps(json_schema(plugins)))
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    jsonschema.Draft202012Validator.check_schema(schema)
+
+
+@pytest.mark.parametrize("path", sorted(FILES.glob("*.toml")), ids=lambda path: path.name)
+def test_every_file_that_we_ship_is_right_by_it(path: Path) -> None:
+    """The full example and the minimal ones."""
+    assert complaints(tomllib.loads(path.read_text()), INSTALLED) == []
+
+
+RIGHT: list[dict[str, Any]] = [
+    document(),
+    document(flush={"interval": "${B}s", "when_idle": "${A}"}, buffer={"max_bytes": "${B}MiB"}),
+    document(receiver={"listen": ["${NONE:-127.0.0.1}:8080", "unix:a b", "[::1]:0", "localhost:65535"]}),
+    document(shutdown={"deadline": "0s"}, delivery={"max_requests_per_second": 0.5, "max_attempts": 0}),
+    document(flush={"interval": "0.5ms"}, delivery={"max_age": "01.50h", "max_requests_per_second": 3}),
+    document(orders=bus(event_bus="$${A} $ ${NONE:-a:-$} $$$${A}$")),
+    document(orders=bus(type="${TYPE}", detail="${DETAIL}", details=["event", "${DETAIL}"])),
+    document(orders=bus(secret_key=KEY, keys=["a"], proxy={"url": "${A}", "password": "x"})),
+    document(orders=bus(labels={"any key": "a"}, weight=2, is_strict=False, max_request_events=10)),
+    document(orders=bus(flush={"interval": "1m"}, dead_letters={"path": ""}, buffer={"max_events": 1})),
+    {"destinations": {"0-a_b": {"type": "vault", "key": KEY}}},
+]
+
+
+@pytest.mark.parametrize("tables", RIGHT)
+def test_what_may_be_written_it_lets_pass(tables: dict[str, Any]) -> None:
+    """Units, references, choices, sections of a destination, secrets."""
+    assert is_accepted(tables, PLUGINS)
+    assert complaints(tables, PLUGINS) == []
+
+
+WRONG: list[dict[str, Any]] = [
+    {},
+    {"destinations": {}},
+    {"destinations": {"orders": {}}},
+    {"destinations": {"orders": {"type": "bus"}}},
+    {"destinations": {"Orders": bus()}},
+    {"destinations": {"x" * 65: bus()}},
+    {"destinations": {"orders": "x"}},
+    {"destinations": {"orders": {"type": "vault"}}},
+    {"destinations": {"orders": {"type": "vault", "key": KEY, "key_file": "/run/secrets/key"}}},
+    document(orders=bus(type="bsu")),
+    document(orders=bus(type="vault")),
+    document(orders=bus(regoin="x")),
+    document(orders=bus(secret_key=KEY, secret_key_file="/run/secrets/key")),
+    document(orders=bus(proxy={"password": "a", "password_file": "b"})),
+    document(orders=bus(proxy={"urls": "a"})),
+    document(orders=bus(detail="x")),
+    document(orders=bus(details=["data", "x"])),
+    document(orders=bus(scheme="ftp")),
+    document(orders=bus(resources=["a", 5])),
+    document(orders=bus(labels={"a": 5})),
+    document(orders=bus(is_strict="yes")),
+    document(orders=bus(endpoint=5)),
+    document(orders=bus(keys=[""])),
+    document(orders=bus(max_request_events=11)),
+    document(orders=bus(max_event_bytes="0B")),
+    document(orders=bus(linger=1)),
+    document(orders=bus(event_bus="${")),
+    document(orders=bus(event_bus="a${A B}")),
+    document(orders=bus(event_bus="$$${A:b}")),
+    document(orders=bus(event_bus="${A:-${B}}")),
+    document(orders=bus(flush={"interval": 5})),
+    document(orders=bus(receiver={})),
+    document(reciever={}),
+    document(receiver={"lisen": []}),
+    document(receiver={"listen": []}),
+    document(receiver={"listen": "[::1]:80"}),
+    document(receiver={"tls": {"certificates": ""}}),
+    document(receiver={"max_connections": 0}),
+    document(receiver={"max_connections": True}),
+    document(receiver=5),
+    document(buffer={"max_events": 0.5}),
+    document(buffer={"max_events": "5"}),
+    document(delivery={"max_requests_per_second": -1}),
+    document(delivery={"max_attempts": -1}),
+    document(flush={"when_idle": "sned"}),
+    document(log={"level": "loud"}),
+    document(dead_letters={"path": 5}),
+]
+
+NO_DURATIONS: list[Any] = [200, 0.2, True, [], "200", "200 ms", "-1s", "", "0s", "0.0s", "1.s", "5$$"]
+NO_SIZES: list[Any] = [1, 1.5, {}, "64", "64MB", "", "0KiB", "1.5MiB"]
+NO_ADDRESSES = ["", "8080", ":8080", "a:", "a:http", "a:65536", "::1:80", "[::1]", "[127.0.0.1]:80", "[]:80"]
+NO_ADDRESSES += ["http://a:80", "a:80/", "a b:80", "unix:"]
+WRONG += [document(flush={"interval": value}) for value in NO_DURATIONS]
+WRONG += [document(buffer={"max_bytes": value}) for value in NO_SIZES]
+WRONG += [document(admin={"listen": value}) for value in NO_ADDRESSES]
+
+
+@pytest.mark.parametrize("tables", WRONG)
+def test_what_check_refuses_by_its_form_it_refuses(tables: dict[str, Any]) -> None:
+    """Unknown keys, wrong types, units, ranges, choices, addresses, missing and doubled keys."""
+    assert not is_accepted(tables, PLUGINS)
+    assert complaints(tables, PLUGINS)
+
+
+@pytest.mark.parametrize("type_name", sorted(INSTALLED))
+def test_every_installed_sender_has_a_branch_that_refuses_the_keys_of_others(type_name: str) -> None:
+    """An editor then offers a destination the keys of its own type."""
+    tables = {"destinations": {"orders": {"type": type_name, "no_such_key": ""}}}
+    assert complaints(tables, INSTALLED)
+    del tables["destinations"]["orders"]["no_such_key"]
+    assert complaints(tables, INSTALLED) == []
+
+
+def test_the_words_of_the_code_become_descriptions() -> None:
+    """Of sections from their class, of keys from below their attribute, of choices from the enumeration."""
+    sections = json_schema(INSTALLED)["properties"]
+    assert sections["buffer"]["description"] == "`[buffer]`: what one destination may hold."
+    receiver = sections["receiver"]["properties"]
+    assert receiver["request_timeout"]["description"] == "From the first byte of a request to its last."
+    idle = sections["flush"]["properties"]["when_idle"]["description"]
+    assert idle == "What a partial batch does while nothing is in flight."
+    branches = sections["destinations"]["additionalProperties"]["anyOf"]
+    assert all(branch["description"].startswith("The keys of a destination") for branch in branches)
+
+
+def test_defaults_are_written_as_an_operator_writes_them() -> None:
+    """With their units; a secret has none, for it may be one."""
+    sections = json_schema(PLUGINS)["properties"]
+    assert sections["flush"]["properties"]["interval"]["default"] == "200ms"
+    assert sections["flush"]["properties"]["when_idle"]["default"] == "wait"
+    assert sections["receiver"]["properties"]["listen"]["default"] == ["127.0.0.1:8080"]
+    assert "default" not in sections["admin"]["properties"]["tokens"]
+    assert (
+        "default" not in sections["destinations"]["additionalProperties"]["anyOf"][0]["properties"]["region"]
+    )
+
+
+def test_every_default_is_right_by_its_own_rule() -> None:
+    """Who writes all of them out has a right file."""
+    schema = json_schema(INSTALLED)
+    assert "64MiB" in list(defaults(schema))
+    for name, section in schema["properties"].items():
+        if name != "destinations":
+            written = {
+                key: each["default"] for key, each in section["properties"].items() if "default" in each
+            }
+            assert list(jsonschema.Draft202012Validator(section).iter_errors(written)) == []
+
+
+texts = st.one_of(
+    st.sampled_from(
+        ["", "a", "$", "$$", "${A}", "${B}", "${NONE:-x}", "${NONE:-}", "a$${A}", "${", "${NONE}"]
+    ),
+    st.text(st.sampled_from("a${}:-A5s \n"), max_size=12),
+)
+numbers = st.one_of(st.sampled_from(["0", "5", "00.50", "1.25", "${B}", "${A}"]), st.from_regex(r"\d+\.?\d*"))
+durations = st.builds(str.__add__, numbers, st.sampled_from(["ms", "s", "m", "h", "d", ""])) | texts
+sizes = st.builds(str.__add__, numbers, st.sampled_from(["B", "KiB", "MiB", "GiB", "MB"])) | texts
+hosts = st.sampled_from(
+    ["localhost", "127.0.0.1", "[::1]", "[fe80::1%eth0]", "[::ffff:1.2.3.4]", "unix", "$"]
+)
+addresses = st.builds("{}:{}".format, hosts, st.integers(0, 70_000)) | texts
+counts = st.integers(-1, 12) | st.booleans() | st.floats()
+
+
+def table(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """A table with some of those keys."""
+    return st.fixed_dictionaries({}, optional=keys)
+
+
+sections = {
+    "receiver": table(listen=st.lists(addresses, max_size=2), max_connections=counts, idle_timeout=durations),
+    "buffer": table(max_events=counts, max_bytes=sizes),
+    "flush": table(interval=durations, when_idle=st.sampled_from(["wait", "send"]) | texts),
+    "delivery": table(max_requests_per_second=counts, max_attempts=counts, max_age=durations),
+    "shutdown": table(deadline=durations, spill=texts),
+}
+destinations = st.fixed_dictionaries(
+    {"type": st.sampled_from(["bus", "${TYPE}"]), "region": texts},
+    optional={
+        "event_bus": texts,
+        "detail": st.sampled_from(["event", "${DETAIL}", "x"]),
+        "resources": st.lists(texts, max_size=2),
+        "labels": st.dictionaries(texts, texts, max_size=2),
+        "weight": counts,
+        "linger": durations,
+        "max_event_bytes": sizes,
+        "max_request_events": counts,
+        "secret_key": texts,
+        "keys": st.lists(texts, max_size=2),
+        "proxy": table(url=texts, password=texts),
+        "flush": sections["flush"],
+    },
+)
+VALIDATOR = jsonschema.Draft202012Validator(json_schema(PLUGINS))
+
+
+@given(
+    st.one_of(
+        st.builds(lambda section: document(**section), table(**sections)),
+        st.builds(lambda orders: document(orders=orders), destinations),
+        *(
+            st.builds(lambda value, name=name: document(**{name: value}), kind)
+            for name, kind in sections.items()
+        ),
+    )
+)
+def test_what_check_accepts_it_accepts(tables: dict[str, Any]) -> None:
+    """An editor that marks what the gateway takes is worse than none."""
+    if is_accepted(tables, PLUGINS):
+        assert list(VALIDATOR.iter_errors(tables)) == []
