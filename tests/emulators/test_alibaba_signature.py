@@ -7,6 +7,7 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from multidict import CIMultiDict
 
@@ -198,6 +199,21 @@ async def test_a_security_token_must_be_the_one_of_the_key() -> None:
         replies.append(await put(bus, event(), key=TEMPORARY, x_acs_accesskey_id=None))
     assert good.status == 200
     assert [(reply.status, reply.code) for reply in replies] == [(403, "SecurityTokenInvalid")] * 4
+
+
+async def test_a_temporary_key_expires() -> None:
+    """To the moment; a permanent one still works then."""
+    ends_at = now = time.time()
+    key = msgspec.structs.replace(TEMPORARY, expires_at=ends_at)
+    options = AlibabaBusOptions(access_keys=(AccessKey(), key))
+    async with AlibabaEmulator(options, clock=lambda: now) as bus:
+        now = ends_at - 0.001
+        good = await put(bus, event(), key=key)
+        now = ends_at
+        expired = await put(bus, event(), key=key)
+        permanent = await put(bus, event())
+    assert (expired.status, expired.code) == (403, "StsAccessIdExpired")
+    assert (good.status, permanent.status) == (200, 200)
 
 
 async def test_header_bytes_that_are_no_text_are_a_refusal(alibaba: AlibabaEmulator) -> None:

@@ -87,6 +87,21 @@ async def test_a_session_token_must_be_the_one_of_the_key() -> None:
     assert [reply.code for reply in replies] == ["UnrecognizedClientException"] * 3
 
 
+async def test_a_temporary_key_expires() -> None:
+    """To the moment; a permanent one still works then."""
+    ends_at = now = time.time()
+    key = msgspec.structs.replace(TEMPORARY, expires_at=ends_at)
+    options = AwsBusOptions(access_keys=(AccessKey(), key))
+    async with AwsEmulator(options, clock=lambda: now) as bus:
+        now = ends_at - 0.001
+        good = await put(bus, entry(), key=key)
+        now = ends_at
+        expired = await put(bus, entry(), key=key)
+        permanent = await put(bus, entry())
+    assert (expired.status, expired.code) == (400, "ExpiredTokenException")
+    assert (good.status, permanent.status) == (200, 200)
+
+
 async def test_an_unknown_access_key_is_not_recognised(bus: AwsEmulator) -> None:
     """By its id."""
     reply = await put(bus, entry(), key=AccessKey("AKIDANOTHER"))
