@@ -5,7 +5,7 @@ Texts come in, reasons go out: nothing here knows HTTP, JSON or where a text cam
 
 import re
 from calendar import isleap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from functools import lru_cache
 
@@ -121,6 +121,14 @@ _RULES: dict[str, tuple[Reason, Callable[[str], bool]]] = {
     "dataschema": (Reason.INVALID_URI, is_absolute_uri),
     "datacontenttype": (Reason.INVALID_MEDIA_TYPE, lambda text: data_kind(text) is not None),
 }
+
+
+def obey_rules(attributes: Mapping[str, str]) -> bool:
+    """Whether those of `attributes` obey their rule whose values must be more than Strings."""
+    for name, (_, obeys) in _RULES.items():
+        if (text := attributes.get(name)) is not None and not obeys(text):
+            return False
+    return True
 
 
 def value_fault(name: str, text: str) -> Reason | None:

@@ -17,6 +17,7 @@ from gateway.cloudevents.attributes import (
     DataKind,
     data_kind,
     is_name,
+    obey_rules,
     speaks_utf8,
     value_fault,
 )
@@ -46,6 +47,7 @@ _MODES = {
 _TELLING_HEADERS = frozenset(b"ce-" + name.encode() for name in REQUIRED)
 _TOLD = frozenset(REQUIRED)
 _ATTRIBUTE_OF = {b"ce-" + name.encode(): name for name in CORE - {"datacontenttype"}}
+_PLAIN_NAMES = {**_ATTRIBUTE_OF, b"content-type": "datacontenttype"}
 _READABLE = (
     "application/cloudevents+json, application/cloudevents-batch+json,"
     " or the data's own type beside ce- headers"
@@ -135,6 +137,34 @@ def _read_binary(headers: Headers, body: bytes, received_at: float, trace: Trace
 
 def _read_attributes(headers: Headers) -> dict[str, str]:
     """Every attribute the headers carry, in order. Raises InvalidEventError with all their faults."""
+    return _read_plain(headers) or _read_each(headers)
+
+
+def _read_plain(headers: Headers) -> dict[str, str] | None:
+    """The attributes if they are valid, and their values printable ASCII that stands for itself; else None.
+
+    That is one look at all values together: a third of the time of one at each.
+    """
+    values: dict[str, bytes] = {}
+    for header, value in headers:
+        if (name := _PLAIN_NAMES.get(header)) is not None:
+            if name in values:
+                return None
+            values[name] = value
+        elif header.startswith(b"ce-"):
+            return None
+    joined = b'"'.join(values.values())
+    if b"%" in joined or not joined.isascii() or not (text := joined.decode("ascii")).isprintable():
+        return None
+    texts = text.split('"')
+    if len(texts) != len(values) or "" in texts or not values.keys() >= _TOLD:
+        return None
+    attributes = dict(zip(values, texts, strict=True))
+    return attributes if obey_rules(attributes) else None
+
+
+def _read_each(headers: Headers) -> dict[str, str]:
+    """The same, header by header: what is wrong with every one of them."""
     attributes: dict[str, str] = {}
     faults: list[Fault] = []
     for header, value in headers:
