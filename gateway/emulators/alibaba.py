@@ -32,7 +32,7 @@ from gateway.emulators.faults import (
 )
 from gateway.emulators.ids import Ids
 from gateway.emulators.interference import after, before, miscounted
-from gateway.emulators.received import Keep, ReceivedRequest, Record
+from gateway.emulators.received import Keep, Record
 from gateway.emulators.server import Emulator
 
 _PATH = "/openapi/putEvents"
@@ -135,13 +135,12 @@ class AlibabaBus:
     def refuse_body(self) -> Answer:
         """413, before anything else is looked at."""
         error = AlibabaError("RequestParameterInvalid", "The request body is too large.", status=413)
-        number = self.record.next_number()
-        self.record.finish(ReceivedRequest(number, self._clock(), status=error.status, code=error.code))
+        self.record.turn_away(self._clock(), error.status, error.code)
         return self._refuse(error)
 
     def refuse_connection(self) -> Reset:
         """A reset, remembered as such."""
-        self.record.finish(ReceivedRequest(self.record.next_number(), self._clock()))
+        self.record.turn_away(self._clock())
         return Reset()
 
     def _put_events(self, call: Call) -> Answer | Reset:

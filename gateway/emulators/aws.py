@@ -37,7 +37,7 @@ from gateway.emulators.faults import (
 )
 from gateway.emulators.ids import Ids
 from gateway.emulators.interference import after, before, miscounted
-from gateway.emulators.received import Keep, ReceivedRequest, Record
+from gateway.emulators.received import Keep, Record
 from gateway.emulators.server import Emulator
 from gateway.emulators.sigv4 import AccessKey, SignatureVerifier, token_expired
 
@@ -142,13 +142,12 @@ class AwsBus:
 
     def refuse_body(self) -> Answer:
         """413 with an empty body, as the service's front does it."""
-        number, status = self.record.next_number(), 413
-        self.record.finish(ReceivedRequest(number, self._clock(), status=status))
-        return self._answer(b"", status)
+        self.record.turn_away(self._clock(), 413)
+        return self._answer(b"", 413)
 
     def refuse_connection(self) -> Reset:
         """A reset, remembered as such."""
-        self.record.finish(ReceivedRequest(self.record.next_number(), self._clock()))
+        self.record.turn_away(self._clock())
         return Reset()
 
     def _perform(self, operation: Operation, call: Call, region: str) -> Answer | Reset:

@@ -33,7 +33,7 @@ from gateway.emulators.huawei_events import EventLimits, HuaweiEvent, event_ids,
 from gateway.emulators.huawei_tokens import TokenError, Tokens, User, token_refusal
 from gateway.emulators.ids import Ids
 from gateway.emulators.interference import after, before, miscounted
-from gateway.emulators.received import Keep, ReceivedRequest, Record
+from gateway.emulators.received import Keep, Record
 from gateway.emulators.sdk_signature import AccessKey, SignatureVerifier
 from gateway.emulators.server import Emulator
 
@@ -162,13 +162,12 @@ class HuaweiBus:
     def refuse_body(self) -> Answer:
         """413, as the API gateway does it."""
         error = HuaweiError("APIGW.0201", "The request body is too large.")
-        number = self.record.next_number()
-        self.record.finish(ReceivedRequest(number, self._clock(), status=error.status, code=error.code))
+        self.record.turn_away(self._clock(), error.status, error.code)
         return self._refuse(error, b"")
 
     def refuse_connection(self) -> Reset:
         """A reset, remembered as such."""
-        self.record.finish(ReceivedRequest(self.record.next_number(), self._clock()))
+        self.record.turn_away(self._clock())
         return Reset()
 
     def _create_token(self, call: Call) -> Answer | Reset:

@@ -107,6 +107,10 @@ class Record(Generic[EventT]):
         self.statistics.requests += 1
         return self.statistics.requests
 
+    def turn_away(self, wall_clock: float, status: int | None = None, code: str | None = None) -> None:
+        """Remember a request that was not read: refused with a status, or its connection reset."""
+        self.finish(ReceivedRequest(self.next_number(), wall_clock, status=status, code=code))
+
     def deliver(self, event: EventT, size: int) -> None:
         """Remember an event as delivered."""
         self.statistics.events_received += 1
