@@ -46,9 +46,12 @@ class HttpClient:
         data = body if len(body) <= _MAX_PLAIN_BODY_BYTES else io.BytesIO(body)
         try:
             async with self._session.post(url, headers=headers, data=data, allow_redirects=False) as answer:
-                return Answer(answer.status, answer.headers, await _read(answer.content))
+                content = await read_all(answer.content, MAX_ANSWER_BYTES)
         except (aiohttp.ClientError, OSError) as error:
             raise UnavailableError(_code(error), _describe(error)) from error
+        if content is None:
+            raise UnavailableError("answer_too_large", f"more than {MAX_ANSWER_BYTES} bytes")
+        return Answer(answer.status, answer.headers, content)
 
     async def aclose(self) -> None:
         """Close every connection; the next request would open new ones."""
@@ -67,14 +70,15 @@ class HttpClient:
         )
 
 
-async def _read(content: aiohttp.StreamReader) -> bytes:
-    chunks, size = [], 0
-    async for chunk in content.iter_any():
-        size += len(chunk)
-        if size > MAX_ANSWER_BYTES:
-            raise UnavailableError("answer_too_large", f"more than {MAX_ANSWER_BYTES} bytes")
-        chunks.append(chunk)
-    return b"".join(chunks)
+async def read_all(content: aiohttp.StreamReader, max_bytes: int) -> bytes | None:
+    """What is left of an answer, or None as soon as it is known to be longer than `max_bytes`."""
+    parts, size = [], 0
+    async for part in content.iter_any():
+        size += len(part)
+        if size > max_bytes:
+            return None
+        parts.append(part)
+    return b"".join(parts)
 
 
 _CODES: tuple[tuple[type[Exception], str], ...] = (

@@ -125,7 +125,7 @@ class EntryFormat:
         """The event's own JSON, and in it the bus's name, and the time where there is none."""
         json, members = event.json, _decode_members(event.json)
         if members.data and _carriage(members.datacontenttype) is not _Carriage.VALUE:
-            json = _with_encoded_data(json, _payload(members))
+            json = _with_encoded_data(json, _plain_data(members))
         if event.time is None:
             return b'%b,"time":"%b"%b' % (json[:-1], rfc3339(event.received_at), self._tail)
         return json[:-1] + self._tail
@@ -173,23 +173,23 @@ def _data_bytes(members: _Members) -> int:
     """The length of the data itself, whichever way it travels."""
     if members.data:
         is_text = _carriage(members.datacontenttype) is _Carriage.TEXT
-        return len(_payload(members)) if is_text else len(members.data)
+        return len(_plain_data(members)) if is_text else len(members.data)
     if members.data_base64 is not None:
         return len(members.data_base64) // 4 * 3 - members.data_base64[-2:].count("=")
     return 0
 
 
-def _payload(members: _Members) -> bytes:
+def _plain_data(members: _Members) -> bytes:
     """`data` as bytes. Every text has them: an event whose JSON escapes a lone surrogate is none."""
     if _carriage(members.datacontenttype) is not _Carriage.TEXT:
         return bytes(members.data)
     return _decode_text(members.data).encode()
 
 
-def _with_encoded_data(json: bytes, payload: bytes) -> bytes:
+def _with_encoded_data(json: bytes, plain_data: bytes) -> bytes:
     members = _decode_all(json)
     del members["data"]
-    return encode(members | {"data_base64": Raw(b'"%b"' % b64encode(payload))})
+    return encode(members | {"data_base64": Raw(b'"%b"' % b64encode(plain_data))})
 
 
 _VALUE_TYPES = frozenset(("", "application/json", "text/json"))

@@ -13,6 +13,7 @@ from yarl import URL
 
 from gateway.senders.answer import Answer
 from gateway.senders.credentials.provider import ProviderError
+from gateway.senders.http import read_all
 
 TIMEOUT_SECONDS = 1.0
 """A metadata service is one hop away; where there is none, packets may vanish without an answer."""
@@ -69,19 +70,11 @@ class MetadataClient:
             async with self._session.request(
                 method, url, headers=headers, data=body, allow_redirects=False
             ) as answer:
-                content = await _read(answer.content, place)
-                return Answer(answer.status, answer.headers, content)
+                content = await read_all(answer.content, MAX_ANSWER_BYTES)
         except (aiohttp.ClientConnectionError, TimeoutError, OSError) as error:
             raise UnreachableError(f"{place}: {type(error).__name__}") from error
         except aiohttp.ClientError as error:
             raise ProviderError(f"{place}: {type(error).__name__}") from error
-
-
-async def _read(content: aiohttp.StreamReader, place: str) -> bytes:
-    chunks, size = [], 0
-    async for chunk in content.iter_any():
-        size += len(chunk)
-        if size > MAX_ANSWER_BYTES:
+        if content is None:
             raise ProviderError(f"{place}: answered more than {MAX_ANSWER_BYTES} bytes")
-        chunks.append(chunk)
-    return b"".join(chunks)
+        return Answer(answer.status, answer.headers, content)
