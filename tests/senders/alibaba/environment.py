@@ -1,4 +1,4 @@
-"""A machine on which nothing is configured for Alibaba Cloud, what can be added, and its chain of credentials."""
+"""A machine on which nothing is configured for Alibaba Cloud, what can be added, and its credential chain."""
 
 import json
 from datetime import UTC, datetime
