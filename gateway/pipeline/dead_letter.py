@@ -4,6 +4,8 @@ Writing blocks, so it happens on a thread; an entry is settled only after its li
 """
 
 import asyncio
+import fcntl
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +15,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from gateway.pipeline import disk
+from gateway.pipeline.replayed import notes_of, read_notes
 from gateway.pipeline.settlement import GivenUp
 
 FILES = 8
@@ -68,13 +71,19 @@ class NoDeadLetters:
 
 
 class DeadLetterFiles:
-    """JSON lines in `directory`, at most `max_bytes` of them: beyond that the oldest file goes."""
+    """JSON lines in `directory`, at most `max_bytes` of them: beyond that the oldest file goes.
+
+    The file being written is locked (flock) until another one is begun or the process ends, so that
+    whoever replays or removes letters can tell which file is still growing.
+    """
 
     def __init__(self, directory: Path, *, max_bytes: int) -> None:
         self._directory = directory
         self._max_bytes = max_bytes
         self._file_bytes = max(1, max_bytes // FILES)
         self._current: Path | None = None
+        self._descriptor: int | None = None
+        """Holds the current file's lock."""
         self._dropped = 0
         """Letters dropped and not yet told."""
         self._lock = asyncio.Lock()
@@ -90,31 +99,64 @@ class DeadLetterFiles:
         path = self._file_for(len(text))
         self._make_room(len(text), path)
         disk.append(path, text)
-        self._current = path
         dropped, self._dropped = self._dropped, 0
         return dropped
 
     def _file_for(self, size: int) -> Path:
         if self._current is not None and self._current.exists():
-            if self._current.stat().st_size + size <= self._file_bytes:
+            held = self._current.stat().st_size
+            if not held or held + size <= self._file_bytes:
                 return self._current
-            self._current = None
+        return self._begin()
+
+    def _begin(self) -> Path:
+        """A new current file, locked before anybody can see it under its name."""
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        return self._directory / f"{stamp}.jsonl"
+        path, draft = self._directory / f"{stamp}.jsonl", self._directory / f".{stamp}.draft"
+        descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            draft.rename(path)
+        except OSError:
+            os.close(descriptor)
+            raise
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+        self._current, self._descriptor = path, descriptor
+        return path
 
     def _make_room(self, size: int, current: Path) -> None:
         """Remove the oldest files until `size` more bytes keep within the bound."""
-        files = sorted(self._directory.glob("*.jsonl"))
-        excess = sum(file.stat().st_size for file in files) + size - self._max_bytes
-        for file in files:
+        files = {file: held for file in sorted(self._directory.glob("*.jsonl")) if (held := _size(file))}
+        excess = sum(files.values()) + size - self._max_bytes
+        for file, held in files.items():
             if excess <= 0:
                 break
             if file == current:
                 continue
-            content = file.read_bytes()
-            file.unlink()
-            excess -= len(content)
-            self._dropped += content.count(b"\n")
+            letters = _letters_in(file)
+            file.unlink(missing_ok=True)
+            notes_of(file).unlink(missing_ok=True)
+            excess -= held
+            self._dropped += letters
+
+
+def _size(path: Path) -> int:
+    """In bytes; none of a file that was replayed or purged meanwhile, and is no more."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _letters_in(path: Path) -> int:
+    """How many letters nobody keeps when the file goes: not those replayed or purged."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return 0
+    replayed = read_notes(path)
+    return sum([1 for number, line in enumerate(lines, 1) if line and number not in replayed])
 
 
 def one_line(text: bytes) -> bytes:

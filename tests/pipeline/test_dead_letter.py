@@ -1,6 +1,7 @@
 """Dead-letter files: the line's form, rotation, and the bound."""
 
 import asyncio
+import fcntl
 import json
 import stat
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from gateway.event import Event
 from gateway.pipeline.dead_letter import FILES, DeadLetter, DeadLetterFiles, dead_letter, one_line, timestamp
+from gateway.pipeline.replayed import notes_of
 from gateway.pipeline.retry import GiveUpReason
 from gateway.pipeline.settlement import GivenUp
 from tests.support.build import WALL_AT_START, entry, event
@@ -131,3 +133,38 @@ def test_what_cannot_be_written_raises_and_is_not_there(tmp_path: Path) -> None:
 def test_times_are_rfc_3339_in_utc_with_microseconds(seconds: float, text: str) -> None:
     """Whatever the machine's zone is."""
     assert timestamp(seconds) == text
+
+
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds the file's lock."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+def test_only_the_file_that_is_being_written_is_locked(tmp_path: Path) -> None:
+    """So that others can tell which one still grows; a file that was rotated away is free."""
+    size = len(one_line(msgspec.json.encode(letter(event("1")))))
+    files = DeadLetterFiles(tmp_path, max_bytes=2 * FILES * size)
+    for number in range(5):
+        write(files, letter(event(str(number))))
+    paths = sorted(tmp_path.iterdir())
+    assert [is_locked(path) for path in paths] == [False, False, True]
+
+
+def test_letters_that_were_replayed_or_purged_are_not_lost_with_their_file(tmp_path: Path) -> None:
+    """Only the letters that nobody has any more are counted; the notes go with their file."""
+    old = tmp_path / "20200101T000000.000000Z.jsonl"
+    old.write_bytes(b"{}\n" * 300 + b"\n" + b"{}\n" * 200)
+    notes_of(old).write_bytes(b"1\n2\n500\n50")
+    assert write(DeadLetterFiles(tmp_path, max_bytes=1000), letter(event("1"))) == 497
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_file_that_vanishes_meanwhile_stops_nothing(tmp_path: Path) -> None:
+    """It was listed, and then a replay removed it: as a link that leads nowhere."""
+    (tmp_path / "20200101T000000.000000Z.jsonl").symlink_to(tmp_path / "gone")
+    assert write(DeadLetterFiles(tmp_path, max_bytes=10), letter(event("1"))) == 0
