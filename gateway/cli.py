@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gateway import __version__
 from gateway.commands.bus_name import BusName
+from gateway.commands.dead_letters.arguments import add_arguments as add_dead_letters_arguments
 from gateway.config import ListenAddress, LogLevel
 
 FORMAT = argparse.RawDescriptionHelpFormatter
@@ -32,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_dev(commands)
     _add_emulate(commands)
+    _add_dead_letters(commands)
     _add_schema(commands)
     return parser
 
@@ -106,6 +108,17 @@ def _add_schema(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     command.set_defaults(command=_schema)
 
 
+def _add_dead_letters(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser(
+        "dead-letters",
+        help="show what was given up and why, send it again, remove it",
+        epilog="example:\n  gateway dead-letters list dead-letters",
+        formatter_class=FORMAT,
+    )
+    add_dead_letters_arguments(command)
+    command.set_defaults(command=_dead_letters)
+
+
 def _add_config(command: argparse.ArgumentParser) -> None:
     command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the TOML file")
 
@@ -167,3 +180,9 @@ def _schema(_: argparse.Namespace) -> int:
     from gateway.commands.schema import schema  # noqa: PLC0415 - see above
 
     return schema(senders.plugins(), sys.stdout)
+
+
+def _dead_letters(options: argparse.Namespace) -> int:
+    from gateway.commands.dead_letters.command import dead_letters  # noqa: PLC0415 - see above
+
+    return dead_letters(options)
