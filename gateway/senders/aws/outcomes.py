@@ -52,10 +52,10 @@ VERDICTS: Mapping[str, Verdict] = {
 }
 """By the code of a whole request."""
 
-# The one place where the text decides: the code for a bad signature is also that for a wrong clock.
 _QUOTED_VALUE = re.compile(r"Value '.*?' at", re.DOTALL)
 """How AWS's validation names what it refuses: "Value 'x' at 'entries.1.member.source' failed to …"."""
 
+# The one place where the text decides: the code for a bad signature is also that for a wrong clock.
 _SPEAKS_OF_TIME = re.compile(r"Signature (expired|not yet current)")
 
 

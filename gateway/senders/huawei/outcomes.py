@@ -128,9 +128,9 @@ def _read_refusal(
             return _failure(result.code, result.message, reading, answer, now)
     if _verdict("", answer.status) is not Verdict.SPLIT:
         return _failure("", "", reading, answer, now)
-    undecided = _undecided(reading, len(ids))
+    unnamed = _undecided(reading, len(ids))
     matched = _match(reading.results, ids)
-    return undecided if matched is None else _named(matched, undecided, reading)
+    return unnamed if matched is None else _named(matched, unnamed, reading)
 
 
 def _match(results: Sequence[Result], ids: Sequence[str]) -> Sequence[Result] | None:
