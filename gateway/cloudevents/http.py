@@ -6,7 +6,7 @@ Given headers and a body as bytes; framing, content codings and status lines are
 import re
 from binascii import b2a_base64
 from collections.abc import Sequence
-from enum import Enum
+from enum import StrEnum
 from urllib.parse import unquote_to_bytes
 
 from msgspec.json import encode
@@ -32,8 +32,8 @@ Headers = Sequence[tuple[bytes, bytes]]
 """In order of arrival; names lower-cased ASCII, values without surrounding spaces and tabs."""
 
 
-class ContentMode(Enum):
-    """How a request carries events."""
+class ContentMode(StrEnum):
+    """How a request carries events: label values of `gateway_events_received_total`."""
 
     BINARY = "binary"
     STRUCTURED = "structured"

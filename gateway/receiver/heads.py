@@ -16,8 +16,12 @@ from gateway.receiver.routes import Exchange
 
 MAX_SHAPES = 256
 """When one more comes all are forgotten; a producer has one or two."""
+MAX_HEADS = 1024
+"""Of the known shapes those heads are remembered to the byte that say nothing about their event; as many."""
 MAX_HEAD_BYTES = 2048
 """Longer heads are left to the parser, so what is remembered is bounded in bytes too."""
+MAX_DIGITS = 9
+"""Of a Content-Length; a longer one is left to the parser too."""
 
 # The lines whose values no check of a head reads, and the length, which is compared here. Only values that
 # are visible ASCII from end to end, which the parser passes on as they are.
@@ -45,26 +49,23 @@ class KnownHeads:
     def __init__(self, limits: ReceiverLimits) -> None:
         self._max_bytes = min(MAX_HEAD_BYTES, limits.max_header_bytes)
         self._shapes: dict[tuple[bytes, ...], _Shape] = {}
+        self._heads: dict[bytes, tuple[Exchange, int]] = {}
+        """With the length of the body; 1 µs saved for most structured events."""
 
     def __len__(self) -> int:
-        """How many are remembered."""
-        return len(self._shapes)
+        """How many are remembered, of either kind."""
+        return len(self._shapes) + len(self._heads)
 
     def recall(self, data: bytes) -> tuple[Exchange, bytes] | None:
         """What `data` is to be answered by, and its body, if it is one whole request of a known head."""
         end = data.find(_END) + len(_END)
         if end > self._max_bytes:
             return None
-        fixed, values = _split(data[:end])
-        if (shape := self._shapes.get(fixed)) is None:
+        head, body = data[:end], data[end:]
+        if (known := self._heads.get(head)) is None and (known := self._recognise(head)) is None:
             return None
-        body = data[end:]
-        if values[shape.length_index] != b"%d" % len(body):
-            return None
-        first, headers = shape.first, list(shape.first.headers)
-        for (place, name), value in zip(shape.slots, values, strict=True):
-            headers[place] = (name, value)
-        return Exchange(first.binding, first.destination, first.mode, first.coding, headers), body
+        exchange, length = known
+        return (exchange, body) if length == len(body) else None
 
     def remember(self, data: bytes, exchange: Exchange) -> None:
         """Learn that `data` is one request, no less and no more, and that its head came to `exchange`."""
@@ -82,6 +83,24 @@ class KnownHeads:
         if len(self._shapes) == MAX_SHAPES:
             self._shapes.clear()
         self._shapes[fixed] = _Shape(exchange, slots, length_index)
+
+    def _recognise(self, head: bytes) -> tuple[Exchange, int] | None:
+        """What a head of a known shape comes to, and the length of its body."""
+        fixed, values = _split(head)
+        if (shape := self._shapes.get(fixed)) is None:
+            return None
+        length = values[shape.length_index]
+        if not length.isdigit() or len(length) > MAX_DIGITS:
+            return None
+        first, headers = shape.first, list(shape.first.headers)
+        for (place, name), value in zip(shape.slots, values, strict=True):
+            headers[place] = (name, value)
+        known = Exchange(first.binding, first.destination, first.mode, first.coding, headers), int(length)
+        if len(values) == 1:
+            if len(self._heads) == MAX_HEADS:
+                self._heads.clear()
+            self._heads[head] = known
+        return known
 
 
 def _split(head: bytes) -> tuple[tuple[bytes, ...], list[bytes]]:

@@ -91,8 +91,6 @@ _NAMED = b"/events/"
 ROUTES = (Route(b"/", CLOUDEVENTS), Route(b"/events", CLOUDEVENTS), Route(None, CLOUDEVENTS))
 """The first that fits is taken, so one with a marker stands before the one without."""
 
-_MODE_NAMES = {mode: mode.name.lower() for mode in ContentMode}
-
 
 class Routes:
     """Answers requests from one intake, and counts the events it reads in `statistics`."""
@@ -111,7 +109,7 @@ class Routes:
         self._routes: dict[bytes | None, list[Route]] = defaultdict(list)
         for route in ROUTES:
             self._routes[route.path].append(route)
-        statistics.events_received.update(dict.fromkeys(_MODE_NAMES.values(), 0))
+        statistics.events_received.update(dict.fromkeys(ContentMode, 0))
 
     def head(self, request: Request) -> Exchange | Response:
         """What to read the body with, or the answer that needs no body.
@@ -166,7 +164,7 @@ class Routes:
             )
         except InvalidEventError as error:
             return refusal(error, refused=_refused_events(error, body))
-        self._statistics.events_received[_MODE_NAMES[exchange.mode]] += len(events)
+        self._statistics.events_received[exchange.mode] += len(events)
         try:
             admission = self._intake.accept(events, exchange.destination)
         except InvalidEventError as error:

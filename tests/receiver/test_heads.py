@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gateway.admission import Draining, NoRoom
 from gateway.errors import EventTooLargeError
-from gateway.receiver.heads import MAX_HEAD_BYTES, MAX_SHAPES
+from gateway.receiver.heads import MAX_HEAD_BYTES, MAX_HEADS, MAX_SHAPES
 from gateway.receiver.limits import ReceiverLimits
 from gateway.receiver.protocol import MAX_STRANGE_HEADS
 from tests.support.http import BATCHED, EVENT, STRUCTURED, Wire, delivery, request
@@ -36,7 +36,6 @@ def test_a_known_head_has_the_body_that_comes_with_it() -> None:
     wire = Wire()
     assert statuses(wire, *(delivery(body=sized(10**size)) for size in range(5))) == [202] * 5
     assert [event.json for event in wire.intake.events] == [sized(10**size) for size in range(5)]
-    assert len(wire.service.heads) == 1
 
 
 def test_a_known_head_has_the_attributes_that_come_with_it() -> None:
@@ -122,6 +121,16 @@ def test_a_length_that_is_not_the_bodys_decides() -> None:
     assert len(wire.intake.events) == 1
 
 
+@pytest.mark.parametrize("written", [b"00N", b"+N", b"N,N", b"N_0", b"0xN", b"-N", b"N9999999999999999999"])
+def test_a_length_is_read_as_the_parser_reads_it(written: bytes) -> None:
+    """However it is written, and whatever was known before."""
+    length = b"%d" % len(EVENT)
+    odd = delivery().replace(
+        b"Content-Length: " + length, b"Content-Length: " + written.replace(b"N", length)
+    )
+    assert statuses(Wire(), delivery(), delivery(), odd)[2:] == statuses(Wire(), odd)
+
+
 def test_a_refused_event_says_nothing_about_the_next() -> None:
     """The head was good, and is known; the body is read each time."""
     assert statuses(Wire(), delivery(body=b"{"), delivery(), delivery(body=b"[]")) == [400, 202, 400]
@@ -132,7 +141,6 @@ def test_a_refused_head_is_refused_again() -> None:
     wire = Wire()
     refused = request(b"Content-Type: application/cloudevents+avro", body=EVENT)
     assert statuses(wire, delivery(), refused, refused, delivery()) == [202, 415, 415, 202]
-    assert len(wire.service.heads) == 1
 
 
 def test_a_known_head_finds_the_room_that_there_is() -> None:
@@ -203,6 +211,15 @@ def test_heads_are_remembered_in_bounded_number() -> None:
         wire.send(delivery(b"User-Agent: %d" % number))
         assert len(wire.service.heads) <= MAX_SHAPES
     assert wire.statuses == {202: 3 * MAX_SHAPES}
+
+
+def test_lengths_are_remembered_in_bounded_number() -> None:
+    """However many different ones come under one head."""
+    wire = Wire()
+    for length in range(len(EVENT), len(EVENT) + 2 * MAX_HEADS):
+        wire.connection.data_received(delivery(body=EVENT.ljust(length)))
+    assert 1 < len(wire.service.heads) <= MAX_HEADS + 1
+    assert wire.statuses == {202: 2 * MAX_HEADS}
 
 
 def test_long_heads_are_not_remembered() -> None:
