@@ -6,6 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -126,8 +127,8 @@ async def test_huawei_tokens_that_are_killed_under_load_are_fetched_anew_once(
 async def test_huawei_tokens_are_renewed_before_they_end(
     client: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
-    """Over three tokens of two seconds each, no request is refused, and no two fetches are for one token."""
-    options = HuaweiBusOptions(token_lifetime_seconds=2, keep=KEEP)
+    """Over three tokens of three seconds each, no request is refused, and none waits."""
+    options = HuaweiBusOptions(token_lifetime_seconds=3, keep=KEEP)
     async with HuaweiEmulator(options) as bus:
         async with GatewayProcess(tmp_path, configuration(huawei_destination(bus.url))) as gateway:
             posted = await post_until(client, gateway, lambda: bus.token_fetches >= 3)
@@ -208,15 +209,21 @@ async def test_alibaba_keys_that_end_under_load_are_fetched_anew_once(
 async def test_alibaba_keys_are_renewed_before_they_end(
     client: aiohttp.ClientSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A key of a few seconds is replaced at half its life: no request is refused."""
-    ends_at = float(int(time.time()) + 5)
-    first, second = keys = alibaba_keys(ends_at)
-    first_end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ends_at))
-    answers = [alibaba_answer(first, first_end), alibaba_answer(second, SECOND_END)]
+    """A key of three seconds is replaced at half its life: no request is refused."""
+    clock = ShiftedClock()
+    ends_at_the_bus = time.time() + 60
+    first, second = keys = alibaba_keys(ends_at_the_bus)
     options = AlibabaBusOptions(access_keys=keys, buses=BUS, keep=KEEP)
-    async with AlibabaEmulator(options) as bus, MetadataService({"GET /key": answers}) as issuer:
+    async with AlibabaEmulator(options, clock=clock) as bus, MetadataService() as issuer:
         monkeypatch.setenv("ALIBABA_CLOUD_CREDENTIALS_URI", f"{issuer.url}/key")
         async with GatewayProcess(tmp_path, configuration(ALIBABA.keyless_destination(bus.url))) as gateway:
+            ends_at = time.time() + 3
+            clock.ahead_seconds = ends_at_the_bus - ends_at
+            first_end = datetime.fromtimestamp(ends_at, UTC).isoformat()
+            issuer.replies["GET /key"] = [
+                alibaba_answer(first, first_end),
+                alibaba_answer(second, SECOND_END),
+            ]
             posted = await post_until(client, gateway, lambda: len(issuer.asked) == 2)
             accounts = await until_held_is(client, gateway.admin_url, 0)
         check_each_arrived_once(ALIBABA, bus, accounts, posted)
