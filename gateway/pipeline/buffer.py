@@ -71,13 +71,13 @@ class Buffer:
 
     def offer(self, entries: Sequence[Entry]) -> bool:
         """Take all of `entries` or none; False is backpressure."""
-        events = self._held_events + len(entries)
-        held_bytes = self._held_bytes + json_bytes(entries) + len(entries) * EVENT_OVERHEAD_BYTES
-        if events > self.max_events or held_bytes > self.max_bytes:
+        events = len(entries)
+        held_events = self._held_events + events
+        held_bytes = self._held_bytes + json_bytes(entries) + events * EVENT_OVERHEAD_BYTES
+        if held_events > self.max_events or held_bytes > self.max_bytes:
             return False
-        self._held_events = events
-        self._held_bytes = held_bytes
-        self._waiting.extend(entries)
+        self._held_events, self._held_bytes = held_events, held_bytes
+        self._waiting += entries
         self._waiting_size += sum_of_sizes(entries)
         return True
 

@@ -235,8 +235,8 @@ class Destination:
 
     def _arrived(self, events: int) -> None:
         """Wake the loop if it has something new to think about."""
-        self._emptied.clear()
         if len(self._buffer) == events:  # the first to wait: a deadline, and an age to look after
+            self._emptied.clear()
             self._wake.set()
         elif self._waits_for_events and self._backlog.is_full:
             self._waits_for_events = False
