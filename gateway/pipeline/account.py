@@ -61,6 +61,8 @@ class Account:
         """A request came to an end after `seconds`."""
         count(self.counters.bus_requests, result.outcome)
         self.counters.bus_request_seconds.observe(seconds)
+        if result.outcome is BusOutcome.DELIVERED:
+            return
         if result.error is not None:
             self.last_error = LastError(wall_now, result.error.code, result.error.message)
             return

@@ -283,6 +283,8 @@ class Destination:
         """Tell the pressure how the bus answered; whatever waited for its return goes at once."""
         pressure, before, was_probing = self._pressure, self._pressure.health, self._pressure.is_probing
         match result.error:
+            case None if result.outcome is BusOutcome.DELIVERED:
+                pressure.answered(now)
             case ThrottledError() as error:
                 hint = error.retry_after_seconds
                 pressure.throttled(now, retry_after_seconds=hint, jitter=self._clocks.jitter())

@@ -47,9 +47,10 @@ def settle(
     """Sort `entries` by their outcomes (same order); counts the attempt on those that failed."""
     settlement = Settlement()
     for entry, outcome in zip(entries, outcomes, strict=True):
+        if isinstance(outcome, Delivered):  # nearly all are, and need no pattern
+            settlement.delivered.append((entry, outcome.event_id))
+            continue
         match outcome:
-            case Delivered(event_id):
-                settlement.delivered.append((entry, event_id))
             case Hold():
                 settlement.held.append(entry)
                 count(settlement.retried, RetryReason.BLOCKED)
