@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 
 from gateway import __version__
@@ -34,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_dev(commands)
     _add_emulate(commands)
     _add_dead_letters(commands)
+    _add_plan(commands)
     _add_schema(commands)
     return parser
 
@@ -96,6 +98,35 @@ def _add_emulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     command.set_defaults(command=_emulate)
 
 
+def _add_plan(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser(
+        "plan",
+        help="what flush settings would do with a sample of events: requests, fill, added delay",
+        description="Reads a sample of events, JSON lines in the CloudEvents JSON format, and simulates the"
+        " gateway's own\nflush policy and packing on it, for the configured flush settings and those around"
+        " them. Asks no bus.",
+        epilog="example:\n  gateway plan --config gateway.toml --rate 200 --html plan.html sample.jsonl",
+        formatter_class=FORMAT,
+    )
+    _add_config(command)
+    command.add_argument("sample", type=Path, metavar="SAMPLE.jsonl", help="at most 1000000 events or 1 GiB")
+    command.add_argument(
+        "--rate",
+        type=_rate,
+        metavar="N",
+        help="events a second: the events' times are stretched to it, or arrive at random where there are"
+        " none (default: by the times)",
+    )
+    command.add_argument(
+        "--latency",
+        default="50ms",
+        metavar="DURATION",
+        help="how long the bus takes to answer (default: 50ms)",
+    )
+    command.add_argument("--html", type=Path, metavar="FILE", help="write the same as a page with plots")
+    command.set_defaults(command=_plan)
+
+
 def _add_schema(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = commands.add_parser(
         "schema",
@@ -146,6 +177,16 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < inf:
+        raise argparse.ArgumentTypeError("expected a number above 0")
+    return rate
+
+
 # A command's module is imported only when it runs: `gateway check` needs no event loop.
 
 
@@ -173,6 +214,20 @@ def _emulate(options: argparse.Namespace) -> int:
     from gateway.commands.emulate import emulate  # noqa: PLC0415 - see above
 
     return emulate(bus=BusName(options.bus), listen=options.listen)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from gateway import senders  # noqa: PLC0415 - see above
+    from gateway.commands.plan import Question, plan  # noqa: PLC0415 - see above
+
+    question = Question(
+        config=options.config,
+        sample=options.sample,
+        events_per_second=options.rate,
+        latency=options.latency,
+        html=options.html,
+    )
+    return plan(question, os.environ, senders.plugins(), sys.stdout, sys.stderr)
 
 
 def _schema(_: argparse.Namespace) -> int:
