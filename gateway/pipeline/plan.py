@@ -113,8 +113,8 @@ class Planner:
             return reason if is_full or not len(self._buffer) else None
         if is_full:
             return FlushReason.FULL
-        if self._timing.is_past(batch.entries[0].arrived_at, now):
-            return FlushReason.INTERVAL
+        if not len(self._buffer) and self._timing.is_past(batch.entries[0].arrived_at, now):
+            return FlushReason.INTERVAL  # with more behind the window it rather leads the next one
         return FlushReason.FULL if batch.size + usual_size > limits.max_bytes else None
 
     def _least_leaving(self, window_entries: int, reason: FlushReason) -> int:

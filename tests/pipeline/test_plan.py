@@ -268,3 +268,10 @@ def test_every_entry_leaves_once_in_time_and_never_in_a_batch_over_the_limits(
         assert left.total() + len(bench.buffer) == arrived
     wait_until(now + INTERVAL)
     assert left == Counter({str(index): 1 for index in range(arrived)})
+
+
+def test_past_the_interval_a_window_s_partial_batch_still_waits_for_those_behind() -> None:
+    """A backlog that is late leaves in the fewest requests, not with a partial one for each window."""
+    bench = Bench()
+    bench.arrive(*[LIMITS.max_bytes // 3] * (3 * WINDOW_ENTRIES))
+    assert len(bench.leave(now=INTERVAL)) == WINDOW_ENTRIES

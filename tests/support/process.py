@@ -179,4 +179,5 @@ def toml(document: Mapping[str, Any], prefix: str = "") -> str:
 
 def clean_environment() -> dict[str, str]:
     """The environment without any credentials of this machine."""
-    return {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+    vendors = ("AWS_", "ALIBABA_CLOUD_", "HUAWEICLOUD_", "HC_")
+    return {key: value for key, value in os.environ.items() if not key.startswith(vendors)}
