@@ -3,19 +3,21 @@
 import json
 import tomllib
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import defstruct
 
 from gateway import senders
 from gateway.config import parse
 from gateway.config.schema import json_schema
 from gateway.errors import ConfigError
 from gateway.sender import SenderPlugin
-from tests.support.configuration import PLUGINS, bus, document
+from tests.support.configuration import PLUGINS, bus, create_nothing, document, no_faults
 
 jsonschema = pytest.importorskip("jsonschema")
 
@@ -197,6 +199,16 @@ def test_every_default_is_right_by_its_own_rule() -> None:
                 key: each["default"] for key, each in section["properties"].items() if "default" in each
             }
             assert list(jsonschema.Draft202012Validator(section).iter_errors(written)) == []
+
+
+def test_a_sender_whose_types_or_source_cannot_be_read_has_a_schema_nevertheless() -> None:
+    """Its keys may hold anything, and go without words: that is all that is known of them."""
+    made = defstruct("Made", [("region", str), ("since", datetime | None, None)])
+    plugin = SenderPlugin(made, no_faults, create_nothing)
+    (branch,) = json_schema({"made": plugin})["properties"]["destinations"]["additionalProperties"]["anyOf"]
+    assert branch["properties"]["since"] == {}
+    assert "description" not in branch["properties"]["region"]
+    assert complaints({"destinations": {"a": {"type": "made"}}}, {"made": plugin})
 
 
 texts = st.one_of(

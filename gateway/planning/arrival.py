@@ -52,7 +52,7 @@ def arrivals(times: Sequence[float], *, events_per_second: float | None) -> "arr
         first = min(times, default=0.0)
         return array("d", [time - first for time in times])
     if len(times) > 1 and has_all(times) and (seconds := max(times) - min(times)):
-        first, factor = min(times), (len(times) - 1) / events_per_second / seconds
+        first, factor = min(times), len(times) / events_per_second / seconds
         return array("d", [(time - first) * factor for time in times])
     return _at_random(len(times), events_per_second)
 

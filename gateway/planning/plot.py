@@ -82,6 +82,8 @@ def _series(rows: Sequence[Row], axes: _Axes, when_idle: str) -> Iterator[str]:
     for row, (x, y) in zip(chosen, places, strict=True):
         if row.is_configured:
             yield f'<circle class="configured" cx="{x:.1f}" cy="{y:.1f}" r="9"/>'
+            label = f"{Duration(row.setting.interval_seconds)}, {when_idle}"
+            yield f'<text class="middle" x="{x:.1f}" y="{y - 14:.1f}">{label}</text>'
         yield (
             f'<circle class="{when_idle}" cx="{x:.1f}" cy="{y:.1f}" r="4.5">'
             f"<title>{escape(_words(row, when_idle))}</title></circle>"

@@ -17,6 +17,7 @@ from gateway.errors import EventTooLargeError, GatewayError, InvalidEventError, 
 from gateway.event import Event
 from gateway.planning.arrival import UNKNOWN, epoch_seconds
 from gateway.sender import Sender
+from gateway.units import Size
 
 MAX_EVENTS = 1_000_000
 MAX_BYTES = 1 << 30
@@ -59,9 +60,11 @@ class Sample(Struct):
         return len(self.times)
 
 
-def read_sample(path: Path, senders: Mapping[str, Sender]) -> Sample:
-    """The sample, each event measured by each of `senders`. Raises PlanError."""
-    reading = _Reading(path, senders)
+def read_sample(
+    path: Path, senders: Mapping[str, Sender], *, max_events: int = MAX_EVENTS, max_bytes: int = MAX_BYTES
+) -> Sample:
+    """The sample, each event measured by each of `senders`. Raises PlanError, also for a larger one."""
+    reading = _Reading(path, senders, max_events=max_events, max_bytes=max_bytes)
     try:
         with path.open("rb") as file:
             for number, line in _lines(file):
@@ -85,8 +88,10 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 class _Reading:
     """One reading of one file."""
 
-    def __init__(self, path: Path, senders: Mapping[str, Sender]) -> None:
+    def __init__(self, path: Path, senders: Mapping[str, Sender], *, max_events: int, max_bytes: int) -> None:
         self._path = path
+        self._max_events = max_events
+        self._max_bytes = max_bytes
         self._senders = senders
         self._sample = Sample(measured={name: Measured() for name in senders})
         self._bytes = 0
@@ -98,8 +103,8 @@ class _Reading:
         if len(line) > MAX_LINE_BYTES:
             self._refuse(number, f"longer than {MAX_LINE_BYTES} bytes; one event a line is expected")
             raise PlanError(self._faults)
-        if len(self._sample) == MAX_EVENTS or self._bytes > MAX_BYTES:
-            limits = f"{MAX_EVENTS} events or {MAX_BYTES >> 30} GiB"
+        if len(self._sample) == self._max_events or self._bytes > self._max_bytes:
+            limits = f"{self._max_events} events or {Size(self._max_bytes)}"
             raise PlanError([f"{self._path}: more than {limits}; take a part of it"])
         try:
             self._measure(number, read_event(line, received_at=0.0))

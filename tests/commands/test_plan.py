@@ -101,16 +101,20 @@ def test_what_the_destination_refuses_is_counted_by_reason(tmp_path: Path) -> No
 
 def test_a_sample_of_which_nothing_is_taken_has_no_table(tmp_path: Path) -> None:
     """It says so."""
-    run = Run(tmp_path, lines(2, data="x" * 2000))
+    run = Run(tmp_path, lines(2, data="x" * 2000), html=tmp_path / "plan.html")
     assert (run.code, run.rows()) == (0, {})
-    assert "no event is left to plan with" in run.out
+    page = (tmp_path / "plan.html").read_text()
+    assert "<table>" not in page
+    for shown in (run.out, page):
+        assert "2 events would be refused: too_large 2" in shown
+        assert "no event is left to plan with" in shown
 
 
 def test_a_rate_stretches_the_times(tmp_path: Path) -> None:
     """The rhythm stays, the events come ten times as fast."""
     run = Run(tmp_path, lines(20), events_per_second=200.0)
-    assert "20 events in 95.0ms, 210.5 a second" in run.out
-    assert run.rows()["50ms", "wait"][0] == "2"
+    assert "20 events in 100ms, 200.0 a second" in run.out
+    assert run.rows()["100ms", "wait"][0] == "2"
 
 
 def test_events_without_a_time_come_at_random_by_the_rate(tmp_path: Path) -> None:
@@ -291,7 +295,7 @@ def test_the_command_line_asks_what_it_says(tmp_path: Path, capsys: pytest.Captu
     options = ["--config", str(run.config), "--rate", "200", "--latency", "20ms", "--html", str(page)]
     assert command_line(*options, str(run.sample)) == 0
     printed = capsys.readouterr().out
-    assert "210.5 a second" in printed
+    assert "200.0 a second" in printed
     assert "its answer 20ms" in printed
     assert page.exists()
 
