@@ -22,6 +22,7 @@ from gateway.senders.verdict import (
     undecided,
     verdict_of_status,
 )
+from gateway.senders.wording import speakable
 
 SUCCESS = "Success"
 """As good as no code at all: newer SDKs document it, and the open-source core always sets it."""
@@ -113,7 +114,7 @@ def read_failure(answer: Answer, now: float) -> Failure:
     return Failure(
         VERDICTS.get(code) or verdict_of_status(answer.status, _VERDICTS_BY_STATUS),
         code or f"http_{answer.status}",
-        (problem.message or "")[:MAX_MESSAGE_CHARACTERS],
+        speakable(problem.message or ""),
         _request_id(answer, problem.request_id),
         retry_after_seconds(answer.headers, now),
     )
@@ -166,7 +167,7 @@ def _read_results(answer: Answer) -> _Results:
 
 
 def _outcome(result: _Result, request_id: str | None) -> Outcome:
-    code, message = result.error_code, (result.error_message or "")[:MAX_MESSAGE_CHARACTERS]
+    code, message = result.error_code, speakable(result.error_message or "")
     if not code or code == SUCCESS:
         return Delivered(result.event_id or None)
     return outcome_of(VERDICTS.get(code), code, message, request_id)

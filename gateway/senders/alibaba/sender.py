@@ -19,6 +19,7 @@ from gateway.senders.credentials.access_key import AccessKey
 from gateway.senders.credentials.chain import CredentialSource, FixedCredentials
 from gateway.senders.http import HttpClient
 from gateway.senders.verdict import Verdict
+from gateway.senders.wording import without
 
 
 class AlibabaSender:
@@ -75,7 +76,7 @@ class AlibabaSender:
         if self._signer is None or key != self._signed_with:
             self._signer, self._signed_with = Signer(key), key
         headers = self._signer.sign(body, self._clock(), nonce=str(uuid4()))
-        return await self._http.post(self._url, headers, body)
+        return without(await self._http.post(self._url, headers, body), key.secret, key.security_token)
 
 
 def _source_of(config: AlibabaConfig, clock: Callable[[], float]) -> CredentialSource[AccessKey]:

@@ -14,13 +14,13 @@ from gateway.errors import UnavailableError
 from gateway.sender import Delivered, Outcome
 from gateway.senders.answer import Answer, retry_after_seconds
 from gateway.senders.verdict import (
-    MAX_MESSAGE_CHARACTERS,
     Failure,
     Verdict,
     outcome_of,
     unclear,
     verdict_of_status,
 )
+from gateway.senders.wording import speakable
 
 VERDICTS: Mapping[str, Verdict] = {
     "ThrottlingException": Verdict.THROTTLED,
@@ -51,9 +51,6 @@ VERDICTS: Mapping[str, Verdict] = {
     "ResourceNotFoundException": Verdict.BLOCKED,
 }
 """By the code of a whole request."""
-
-_QUOTED_VALUE = re.compile(r"Value '.*?' at", re.DOTALL)
-"""How AWS's validation names what it refuses: "Value 'x' at 'entries.1.member.source' failed to …"."""
 
 # The one place where the text decides: the code for a bad signature is also that for a wrong clock.
 _SPEAKS_OF_TIME = re.compile(r"Signature (expired|not yet current)")
@@ -89,17 +86,10 @@ def read_failure(answer: Answer, now: float) -> Failure:
     return Failure(
         verdict,
         code or f"http_{answer.status}",
-        _speakable(message),
+        speakable(message),
         request_id_of(answer),
         retry_after_seconds(answer.headers, now),
     )
-
-
-def _speakable(message: str) -> str:
-    """The message without what it quotes of the request: an event's values, or signed headers and tokens."""
-    return _QUOTED_VALUE.sub("Value '…' at", message.partition("The Canonical String")[0].rstrip())[
-        :MAX_MESSAGE_CHARACTERS
-    ]
 
 
 def _read_problem(answer: Answer) -> tuple[str, str]:
@@ -156,7 +146,7 @@ def read_outcomes(answer: Answer, count: int) -> Sequence[Outcome]:
 
 
 def _failed(result: _Result, request_id: str | None) -> Outcome:
-    code, message = result.error_code, _speakable(result.error_message or "")
+    code, message = result.error_code, speakable(result.error_message or "")
     if not code:
         return unclear(message, request_id)
     return outcome_of(ENTRY_VERDICTS.get(code), code, message, request_id)

@@ -22,6 +22,7 @@ from gateway.senders.http import HttpClient
 from gateway.senders.sigv4 import Credentials, RequestSigner, Signer
 from gateway.senders.sigv4a import AsymmetricSigner
 from gateway.senders.verdict import Failure, Verdict
+from gateway.senders.wording import without
 
 _SERVICE = "events"
 
@@ -127,7 +128,8 @@ class AwsSender:
         if credentials != self._signed_with:
             self._prepare_signers(credentials)
         headers = self._signers[operation].sign(body, self._clock() + self._clock_error_seconds)
-        return await self._http.post(self._url, headers, body)
+        answer = await self._http.post(self._url, headers, body)
+        return without(answer, credentials.secret_access_key, credentials.session_token)
 
     def _prepare_signers(self, credentials: Credentials) -> None:
         for operation in _Operation:

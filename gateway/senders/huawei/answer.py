@@ -15,7 +15,7 @@ from msgspec import DecodeError, Struct, ValidationError, convert
 from msgspec.json import Decoder
 
 from gateway.senders.answer import Answer
-from gateway.senders.verdict import MAX_MESSAGE_CHARACTERS
+from gateway.senders.wording import speakable
 
 MAX_VALUES = 100
 """Of an answer that has one JSON value after another: a request has at most 20 events."""
@@ -87,7 +87,7 @@ def _reading_of(results: _Results, request_id: str | None) -> Reading:
         [
             Result(
                 normalised(one.error_code) if one.error_code else "",
-                (one.error_msg or "")[:MAX_MESSAGE_CHARACTERS],
+                speakable(one.error_msg or ""),
                 one.event_id,
             )
             for one in results.events
@@ -102,7 +102,7 @@ def _read_leniently(text: str, request_id: str | None, known_codes: Container[st
     first, *others = [*islice(_values(text), MAX_VALUES)] or [None]
     if not isinstance(first, dict):
         code = _code_in(text, known_codes)
-        return Reading(code=code, message=text.strip()[:MAX_MESSAGE_CHARACTERS], request_id=request_id)
+        return Reading(code=code, message=speakable(text.strip()), request_id=request_id)
     request_id = request_id or _text(first.get("request_id")) or None
     if (results := _results_of(first, others)) is not None:
         return _reading_of(results, request_id)
@@ -111,7 +111,7 @@ def _read_leniently(text: str, request_id: str | None, known_codes: Container[st
     return Reading(
         failed_count=count if isinstance(count, int) and first.get("events") is None else None,
         code=code,
-        message=message[:MAX_MESSAGE_CHARACTERS],
+        message=speakable(message),
         request_id=request_id,
     )
 

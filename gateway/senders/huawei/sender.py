@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from gateway import __version__
 from gateway.entry import Batch
 from gateway.event import Event
+from gateway.secret import Secret
 from gateway.sender import Limits, Outcome, SenderStatus
 from gateway.senders.credentials.access_key import AccessKey
 from gateway.senders.http import HttpClient
@@ -20,6 +21,7 @@ from gateway.senders.huawei.keys import Credentials
 from gateway.senders.huawei.outcomes import read_outcomes
 from gateway.senders.huawei.signing import Signer
 from gateway.senders.verdict import Failure, Verdict
+from gateway.senders.wording import without
 
 RENEWAL_PAUSE_SECONDS = 10.0
 """New credentials that are refused like the old ones were not too old: the bus is asked again meanwhile,
@@ -91,7 +93,7 @@ class HuaweiSender:
         self, body: bytes, ids: Sequence[str], credentials: Credentials
     ) -> Sequence[Outcome] | Failure:
         answer = await self._http.post(self._url, self._headers(body, credentials), body)
-        return read_outcomes(answer, ids, self._clock())
+        return read_outcomes(without(answer, *_secrets_of(credentials)), ids, self._clock())
 
     def _headers(self, body: bytes, credentials: Credentials) -> dict[str, str]:
         if isinstance(credentials, AccessKey):
@@ -108,3 +110,9 @@ class HuaweiSender:
             self._signer = Signer(key, path=self._url.raw_path, headers=headers)
             self._signed_with = key
         return self._signer
+
+
+def _secrets_of(credentials: Credentials) -> tuple[Secret, ...]:
+    if isinstance(credentials, AccessKey):
+        return credentials.secret, credentials.security_token
+    return (credentials.text,)

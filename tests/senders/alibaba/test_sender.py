@@ -251,3 +251,22 @@ def test_the_status_names_where_it_sends() -> None:
     status = sender_to("http://127.0.0.1:4010/").status()
     assert status.endpoint == "http://127.0.0.1:4010"
     assert status.credentials_expire_at is None
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "No match. server string to sign is:POST\nx-acs-security-token:CAISdummySecurityToken",
+        "CAISdummySecurityToken of dummyAccessKeySecret0000000001 is not ours",
+    ],
+)
+async def test_neither_token_nor_secret_is_repeated(message: str) -> None:
+    """The bus may quote what was signed; its words reach logs and `/status`."""
+    body = json.dumps({"code": "SignatureDoesNotMatch", "message": message}).encode()
+    async with ScriptedServer(http_answer(body, 403)) as server:
+        sender = sender_to(server.url, security_token=Secret("CAISdummySecurityToken"))
+        with pytest.raises(BlockedError) as caught:
+            await sender.send(batch())
+        await sender.aclose()
+    assert "CAISdummySecurityToken" not in str(caught.value)
+    assert SECRET not in str(caught.value)

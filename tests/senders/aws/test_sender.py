@@ -277,3 +277,13 @@ async def test_the_status_names_the_endpoint() -> None:
     sender = sender_to("http://127.0.0.1:4010/")
     assert sender.status() == SenderStatus("http://127.0.0.1:4010", None)
     await sender.aclose()
+
+
+async def test_neither_token_nor_secret_is_repeated() -> None:
+    """The bus may quote what it was sent; its words reach logs and `/status`."""
+    refusal = failed("UnrecognizedClientException", f"token exampletoken1 of {SECRET} is not ours")
+    async with ScriptedServer(refusal) as server:
+        sender = sender_to(server.url, session_token=Secret("exampletoken1"))
+        error = await error_of(sender)
+        await sender.aclose()
+    assert error.message == "token *** of *** is not ours"

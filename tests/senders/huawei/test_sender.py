@@ -331,3 +331,32 @@ async def test_closing_ends_a_fetch_under_way() -> None:
         await sender.aclose()
         with pytest.raises(BlockedError):
             await sending
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "verify failed, canonical request:POST\nx-security-token:gQdummySecurityToken",
+        "gQdummySecurityToken is not ours",
+    ],
+)
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {
+            "access_key": ACCESS_KEY,
+            "secret_key": Secret(SECRET_KEY),
+            "security_token": Secret("gQdummySecurityToken"),
+        },
+        {"token": Secret("gQdummySecurityToken")},
+    ],
+    ids=["key", "token"],
+)
+async def test_no_token_is_repeated(*, keys: dict[str, Any], message: str) -> None:
+    """The gateway before the bus may quote what was signed; its words reach logs and `/status`."""
+    async with ScriptedServer(failed("APIGW.0301", 401, message)) as server:
+        sender = sender_to(server.url, **keys)
+        error = await error_of(sender)
+        await sender.aclose()
+    assert error.code == "APIGW.0301"
+    assert "gQdummySecurityToken" not in str(error)
