@@ -7,6 +7,7 @@ for each destination.
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -67,22 +68,16 @@ def read_sample(
     reading = _Reading(path, senders, max_events=max_events, max_bytes=max_bytes)
     try:
         with path.open("rb") as file:
-            for number, line in _lines(file):
+            for number, line in enumerate(_lines(file), 1):
                 reading.take(number, line)
     except OSError as error:
         raise PlanError([f"{path}: cannot be read: {error.strerror}"]) from None
     return reading.finished()
 
 
-def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """The lines that are not empty, with their numbers; one that is too long is cut, and the last."""
-    number = 0
-    while line := file.readline(MAX_LINE_BYTES + 1):
-        number += 1
-        if not line.isspace():
-            yield number, line
-        if len(line) > MAX_LINE_BYTES:
-            return
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines; one that is too long comes in pieces, the first of them too long as well."""
+    return iter(partial(file.readline, MAX_LINE_BYTES + 1), b"")
 
 
 class _Reading:
@@ -95,6 +90,7 @@ class _Reading:
         self._senders = senders
         self._sample = Sample(measured={name: Measured() for name in senders})
         self._bytes = 0
+        self._is_empty = True
         self._faults: list[str] = []
 
     def take(self, number: int, line: bytes) -> None:
@@ -103,9 +99,22 @@ class _Reading:
         if len(line) > MAX_LINE_BYTES:
             self._refuse(number, f"longer than {MAX_LINE_BYTES} bytes; one event a line is expected")
             raise PlanError(self._faults)
-        if len(self._sample) == self._max_events or self._bytes > self._max_bytes:
+        if self._bytes > self._max_bytes or (len(self._sample) == self._max_events and not line.isspace()):
             limits = f"{self._max_events} events or {Size(self._max_bytes)}"
             raise PlanError([f"{self._path}: more than {limits}; take a part of it"])
+        if not line.isspace():
+            self._is_empty = False
+            self._read(number, line)
+
+    def finished(self) -> Sample:
+        """What was read. Raises PlanError if something was wrong with it, or it is empty."""
+        if self._is_empty:
+            self._faults.append(f"{self._path}: holds no event")
+        if self._faults:
+            raise PlanError(self._faults)
+        return self._sample
+
+    def _read(self, number: int, line: bytes) -> None:
         try:
             self._measure(number, read_event(line, received_at=0.0))
         except EventTooLargeError:
@@ -113,14 +122,6 @@ class _Reading:
                 measured.refused[Reason.TOO_LARGE] += 1
         except InvalidEventError as error:
             self._refuse(number, error.detail)
-
-    def finished(self) -> Sample:
-        """What was read. Raises PlanError if something was wrong with it, or it is empty."""
-        if not self._faults and not self._bytes:
-            self._faults.append(f"{self._path}: holds no event")
-        if self._faults:
-            raise PlanError(self._faults)
-        return self._sample
 
     def _measure(self, number: int, event: Event) -> None:
         sample = self._sample

@@ -183,9 +183,10 @@ def test_bad_lines_are_listed_together_but_not_without_end(tmp_path: Path) -> No
     assert run.err.endswith("not read on after 20 bad lines\n")
 
 
-def test_a_line_without_end_is_not_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("character", ["x", " "])
+def test_a_line_without_end_is_not_read(tmp_path: Path, character: str) -> None:
     """Eight MiB is more than any event has."""
-    run = Run(tmp_path, [line(0), "x" * (9 << 20), "{"])
+    run = Run(tmp_path, [line(0), character * (9 << 20), "{"])
     assert (run.code, len(run.err.splitlines())) == (2, 1)
     assert run.err.startswith(f"{run.sample}:2: longer than 8388608 bytes")
 
