@@ -69,6 +69,8 @@ async def test_what_a_gateway_writes_is_read(tmp_path: Path) -> None:
         (line(letter(time="yesterday")), "a time that is none"),
         (line(letter(time="2026-13-01T00:00:00Z")), "a time that is none"),
         (line(letter(accepted_at="")), "a time that is none"),
+        (line(letter(destination="../drain")), "a destination that is none"),
+        (line(letter(destination="")), "a destination that is none"),
     ],
 )
 def test_a_line_that_is_no_letter_is_damaged(text: bytes, why: str) -> None:

@@ -209,18 +209,20 @@ async def test_a_gateway_without_room_is_waited_for(
     assert arrived(bus) == Counter(names(8))
 
 
-async def test_two_replays_do_not_meet(
+async def test_neither_replay_nor_purge_meets_another_replay(
     bus: AwsEmulator, client: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
-    """The second one says so and sends nothing: exit 1."""
+    """The second one says so, and sends or removes nothing: exit 1."""
     async with GatewayProcess(tmp_path, configuration(bus)) as gateway:
         await give_up(bus, client, gateway, poisoned(EVENTS))
     replay = ("replay", tmp_path / "dead-letters", "--config", tmp_path / "gateway.toml", "--connections", 1)
     bus.faults = Faults(latency_seconds=0.2)
     async with command(*replay) as process:
         await until_received(bus, BATCH)
-        code, _, err = await dead_letters(*replay)
-        assert (code, err) == (1, f"{tmp_path}/dead-letters/bus: another replay or purge is at work here\n")
+        for second in (replay, ("purge", tmp_path / "dead-letters", "--yes")):
+            code, out, err = await dead_letters(*second)
+            assert (code, out) == (1, "")
+            assert err == f"{tmp_path}/dead-letters/bus: another replay or purge is at work here\n"
         bus.faults = Faults()
         assert await asyncio.wait_for(process.wait(), EXIT_SECONDS) == 0
     assert arrived(bus) == Counter(names(EVENTS))

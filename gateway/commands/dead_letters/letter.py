@@ -1,5 +1,7 @@
 """One line of a dead-letter file, read: a letter, or damage. No I/O here."""
 
+import re
+
 import msgspec
 from msgspec import Struct
 
@@ -35,6 +37,7 @@ class _Head(Struct):
     type: str
 
 
+_DESTINATION = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _letters = msgspec.json.Decoder(DeadLetter)
 _heads = msgspec.json.Decoder(_Head)
 
@@ -51,6 +54,8 @@ def read_letter(number: int, text: bytes) -> Letter | Damaged:
         return Damaged(number, "a member is missing or has another type")
     except (msgspec.DecodeError, RecursionError):
         return Damaged(number, "not JSON")
+    if _DESTINATION.fullmatch(content.destination) is None:
+        return Damaged(number, "a destination that is none")  # it becomes a part of a URL
     at = instant(content.time)
     if at is None or instant(content.accepted_at) is None:
         return Damaged(number, "a time that is none")
