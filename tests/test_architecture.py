@@ -43,6 +43,11 @@ ROWS = (
         "it reads arguments, and hands each command what it needs",
     ),
     Row(
+        "gateway.planning",
+        (*VOCABULARY, "gateway.cloudevents", "gateway.config", "gateway.pipeline", "gateway.sender"),
+        "it simulates with finished parts; which senders there are it is told",
+    ),
+    Row(
         "gateway.commands",
         (
             *VOCABULARY,
@@ -54,6 +59,7 @@ ROWS = (
             "gateway.exit_code",
             "gateway.logs",
             "gateway.pipeline",
+            "gateway.planning",
             "gateway.sender",
             "gateway.senders",
         ),
