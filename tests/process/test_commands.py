@@ -108,7 +108,7 @@ async def test_check_prints_the_whole_configuration_and_no_secret(tmp_path: Path
     assert SECRET not in out
 
 
-@pytest.mark.parametrize("command", ["run", "check", "dev", "emulate"])
+@pytest.mark.parametrize("command", ["run", "check", "dev", "emulate", "dead-letters", "plan", "schema"])
 async def test_every_command_has_help_with_an_example(command: str) -> None:
     """`--help` explains and shows one call that works."""
     code, out, _ = await gateway(command, "--help")
