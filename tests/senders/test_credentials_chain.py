@@ -7,9 +7,11 @@ import pytest
 from msgspec import Struct
 
 from gateway.errors import BlockedError
+from gateway.secret import Secret
 from gateway.senders.credentials.chain import (
     LEAST_PAUSE_SECONDS,
     PAUSE_AFTER_FAILURE_SECONDS,
+    RENEWAL_PAUSE_SECONDS,
     CredentialChain,
     FixedCredentials,
 )
@@ -21,7 +23,7 @@ HOUR = 3600.0
 
 
 class Clock:
-    """Wall-clock seconds, moved by hand."""
+    """Seconds, moved by hand."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -30,13 +32,21 @@ class Clock:
         return self.now
 
 
+class Key(Struct, frozen=True):
+    """Credentials as requests carry them."""
+
+    id: str
+    secret: Secret = Secret("dummySecret")
+    token: Secret = Secret("")
+
+
 class Failing(Struct, frozen=True):
     """A step of a script: the provider fails."""
 
     message: str = "the vault is sealed"
 
 
-Step = Fetched[str] | Failing | None
+Step = Fetched[str] | Failing | Exception | None
 
 
 class ScriptedProvider:
@@ -55,6 +65,8 @@ class ScriptedProvider:
         await self.gate.wait()
         if isinstance(step, Failing):
             raise ProviderError(step.message)
+        if isinstance(step, Exception):
+            raise step
         return step
 
 
@@ -63,7 +75,10 @@ class Bench:
 
     def __init__(self, *providers: ScriptedProvider) -> None:
         self.clock = Clock()
-        self.chain = CredentialChain(providers, margin_seconds=MARGIN, clock=self.clock)
+        self.monotonic = Clock()
+        self.chain = CredentialChain(
+            providers, margin_seconds=MARGIN, clock=self.clock, monotonic=self.monotonic
+        )
 
     def lasting(self, seconds: float, name: str = "key") -> Fetched[str]:
         return Fetched(name, self.clock.now + seconds)
@@ -277,3 +292,81 @@ async def test_configured_credentials_are_always_the_same() -> None:
     assert [await fixed.current(), await fixed.renew("configured")] == ["configured"] * 2
     assert fixed.expire_at() is None
     await fixed.aclose()
+
+
+async def test_the_bus_can_ask_for_a_renewal_again_only_after_a_pause() -> None:
+    """A bus that calls everything expired costs one fetch in ten seconds, however the wall clock is set."""
+    bench, provider = bench_of(HOUR, 2 * HOUR, 3 * HOUR)
+    for _ in range(20):
+        await bench.chain.renew(await bench.chain.current())
+        bench.clock.now -= RENEWAL_PAUSE_SECONDS
+    assert provider.fetches == 2
+    bench.monotonic.now += RENEWAL_PAUSE_SECONDS
+    assert await bench.chain.renew("key 2") == "key 3"
+
+
+async def test_a_renewal_that_brings_the_same_is_not_repeated_at_once() -> None:
+    """Nor is one that fails."""
+    provider = ScriptedProvider(Fetched("key"), Fetched("key"), Failing())
+    bench = Bench(provider)
+    await bench.chain.current()
+    assert [await bench.chain.renew("key") for _ in range(20)] == ["key"] * 20
+    assert provider.fetches == 2
+    bench.monotonic.now += RENEWAL_PAUSE_SECONDS
+    with pytest.raises(BlockedError):
+        await bench.chain.renew("key")
+    assert [await bench.chain.renew("key") for _ in range(20)] == ["key"] * 20
+    assert provider.fetches == 3
+
+
+async def test_those_whose_credentials_are_refused_at_once_share_the_renewal() -> None:
+    """The pause is not held against those who come while it is made."""
+    bench, provider = bench_of(HOUR, 2 * HOUR)
+    refused = await bench.chain.current()
+    assert await asyncio.gather(*(bench.chain.renew(refused) for _ in range(5))) == ["key 2"] * 5
+    assert provider.fetches == 2
+
+
+async def test_what_nobody_foresaw_in_a_provider_is_an_operators_business() -> None:
+    """Named by its type: its text may hold what was read."""
+    broken = ScriptedProvider(ValueError("dummySecret"), name="credentials URI")
+    assert await refusal_of(Bench(broken).chain) == "credentials URI: ValueError"
+
+
+async def test_what_nobody_foresaw_ahead_of_the_end_is_not_met_at_every_send() -> None:
+    """It is a failed renewal like any other, and the old credentials serve on."""
+    bench, provider = bench_of(HOUR)
+    provider.script = (*provider.script, TypeError("unforeseen"))
+    await bench.chain.current()
+    bench.clock.now += HOUR - MARGIN
+    for _ in range(20):
+        assert await bench.chain.current() == "key 1"
+        await settle()
+    assert provider.fetches == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "problem"),
+    [
+        (Key("dummyid\n"), "id holds a line break"),
+        (Key("dummyid", Secret("dummySecret\r\n")), "secret holds a line break"),
+        (Key("dummyid", token=Secret("dummy\x00Token")), "token holds control characters"),
+        (Key("dummyid", Secret("dümmySecret")), "secret holds characters beyond ASCII"),
+    ],
+)
+async def test_credentials_that_no_request_can_carry_block(key: Key, problem: str) -> None:
+    """Such as a mounted secret that ends in a line break; what they are is not said."""
+
+    class Environment:
+        name = "environment"
+
+        async def fetch(self) -> Fetched[Key] | None:
+            return Fetched(key)
+
+    for source, place in (
+        (CredentialChain([Environment()], margin_seconds=MARGIN), "environment: "),
+        (FixedCredentials(key), ""),
+    ):
+        with pytest.raises(BlockedError) as caught:
+            await source.current()
+        assert (caught.value.code, caught.value.message) == ("bad_credentials", place + problem)

@@ -28,6 +28,7 @@ def default_chain(
     *,
     services: Services | None = None,
     clock: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> CredentialChain[AccessKey]:
     """The chain, which looks at `environment` anew at each fetch."""
     services = services or Services()
@@ -42,4 +43,5 @@ def default_chain(
         ),
         margin_seconds=MARGIN_SECONDS,
         clock=clock,
+        monotonic=monotonic,
     )

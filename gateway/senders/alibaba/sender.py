@@ -23,14 +23,22 @@ from gateway.senders.wording import without
 
 
 class AlibabaSender:
-    """One EventBridge bus. `clock` gives wall-clock seconds since the epoch, for signatures."""
+    """One EventBridge bus.
 
-    def __init__(self, config: AlibabaConfig, clock: Callable[[], float] = time.time) -> None:
+    `clock` gives wall-clock seconds since the epoch, for signatures; `monotonic` paces renewals.
+    """
+
+    def __init__(
+        self,
+        config: AlibabaConfig,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._limits = limits_of(config)
         self._url = url_of(config)
         self._format = EntryFormat(event_bus=config.event_bus, max_event_bytes=self._limits.max_entry_bytes)
         self._http = HttpClient(user_agent=f"gateway/{__version__}")
-        self._credentials = _source_of(config, clock)
+        self._credentials = _source_of(config, clock, monotonic)
         self._signed_with: AccessKey | None = None
         self._signer: Signer | None = None
         self._clock = clock
@@ -79,7 +87,9 @@ class AlibabaSender:
         return without(await self._http.post(self._url, headers, body), key.secret, key.security_token)
 
 
-def _source_of(config: AlibabaConfig, clock: Callable[[], float]) -> CredentialSource[AccessKey]:
+def _source_of(
+    config: AlibabaConfig, clock: Callable[[], float], monotonic: Callable[[], float]
+) -> CredentialSource[AccessKey]:
     if not config.access_key_id:
-        return default_chain(clock=clock)
+        return default_chain(clock=clock, monotonic=monotonic)
     return FixedCredentials(AccessKey(config.access_key_id, config.access_key_secret, config.security_token))

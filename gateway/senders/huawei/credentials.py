@@ -48,6 +48,7 @@ def source_of(
     config: HuaweiConfig,
     environment: Mapping[str, str] = os.environ,
     clock: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> CredentialSource[Credentials]:
     """Where the destination's credentials come from; asks nobody yet."""
     if config.access_key:
@@ -55,7 +56,7 @@ def source_of(
     if config.token:
         return FixedCredentials(Token(config.token))
     providers = [_tokens(config)] if config.user else _chain(config, environment)
-    return CredentialChain(providers, margin_seconds=MARGIN_SECONDS, clock=clock)
+    return CredentialChain(providers, margin_seconds=MARGIN_SECONDS, clock=clock, monotonic=monotonic)
 
 
 def _tokens(config: HuaweiConfig) -> Provider[Credentials]:

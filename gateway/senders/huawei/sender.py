@@ -23,24 +23,25 @@ from gateway.senders.huawei.signing import Signer
 from gateway.senders.verdict import Failure, Verdict
 from gateway.senders.wording import without
 
-RENEWAL_PAUSE_SECONDS = 10.0
-"""New credentials that are refused like the old ones were not too old: the bus is asked again meanwhile,
-and those who give credentials are not."""
-
 
 class HuaweiSender:
-    """One channel of EventGrid. `clock` gives wall-clock seconds since the epoch, for signatures."""
+    """One channel of EventGrid.
 
-    def __init__(self, config: HuaweiConfig, clock: Callable[[], float] = time.time) -> None:
+    `clock` gives wall-clock seconds since the epoch, for signatures; `monotonic` paces renewals.
+    """
+
+    def __init__(
+        self,
+        config: HuaweiConfig,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._limits = limits_of(config)
         self._url = url_of(config)
         self._project_id = project_id_of(config)
         self._format = EntryFormat(extensions=config.extensions, max_entry_bytes=self._limits.max_entry_bytes)
         self._http = HttpClient(user_agent=f"gateway/{__version__}")
-        self._credentials = source_of(config, clock=clock)
-        self._renewed: Credentials | None = None
-        """What the last renewal that changed anything gave, `_renewed_at` that time."""
-        self._renewed_at = float("-inf")
+        self._credentials = source_of(config, clock=clock, monotonic=monotonic)
         self._signed_with: AccessKey | None = None
         self._signer: Signer | None = None
         self._clock = clock
@@ -63,7 +64,7 @@ class HuaweiSender:
         if (
             isinstance(outcomes, Failure)
             and outcomes.verdict is Verdict.EXPIRED
-            and (renewed := await self._renew(credentials)) is not None
+            and (renewed := await self._credentials.renew(credentials)) != credentials
         ):
             outcomes = await self._post(body, ids, renewed)
         if isinstance(outcomes, Failure):
@@ -78,16 +79,6 @@ class HuaweiSender:
         """Close the connections, and end a renewal under way."""
         await self._credentials.aclose()
         await self._http.aclose()
-
-    async def _renew(self, refused: Credentials) -> Credentials | None:
-        """Others than those refused, or None where there are none, or it is too early to ask for them."""
-        if refused == self._renewed and self._clock() < self._renewed_at + RENEWAL_PAUSE_SECONDS:
-            return None
-        renewed = await self._credentials.renew(refused)
-        if renewed == refused:
-            return None
-        self._renewed, self._renewed_at = renewed, self._clock()
-        return renewed
 
     async def _post(
         self, body: bytes, ids: Sequence[str], credentials: Credentials

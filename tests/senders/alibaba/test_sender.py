@@ -270,3 +270,45 @@ async def test_neither_token_nor_secret_is_repeated(message: str) -> None:
         await sender.aclose()
     assert "CAISdummySecurityToken" not in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+async def test_a_bus_that_calls_every_key_expired_costs_one_renewal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever issues the keys is not asked again at every send."""
+    numbers = tuple(range(1, 22))
+    async with MetadataService(keys(*numbers)) as uri, AlibabaEmulator(accounts(*numbers)) as bus:
+        keys_at(uri, monkeypatch)
+        sender = sender_by_chain(bus.url)
+        bus.faults = Faults(standing=(ExpireToken(),))
+        for _ in range(20):
+            with pytest.raises(BlockedError, match="StsAccessIdExpired"):
+                await sender.send(batch())
+        await sender.aclose()
+    assert len(uri.asked) == 2
+
+
+@pytest.mark.parametrize("name", ["ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN"])
+async def test_a_key_that_no_request_can_carry_is_an_operators_business(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a mounted secret with a line break at its end: nothing is sent, and no attempt is spent."""
+    good = {"ACCESS_KEY_ID": "STS.dummy1", "ACCESS_KEY_SECRET": SECRET, "SECURITY_TOKEN": "token-1"}
+    async with AlibabaEmulator(accounts(1)) as bus:
+        for variable, value in {**good, name: f"{good[name]}\n"}.items():
+            monkeypatch.setenv(f"ALIBABA_CLOUD_{variable}", value)
+        sender = sender_by_chain(bus.url)
+        with pytest.raises(BlockedError) as caught:
+            await sender.send(batch())
+        await sender.aclose()
+    assert caught.value.code == "bad_credentials"
+    assert "holds a line break" in caught.value.message
+    assert not bus.requests
+
+
+async def test_an_address_of_keys_that_is_none_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is configuration, and not the bus's trouble."""
+    monkeypatch.setenv("ALIBABA_CLOUD_CREDENTIALS_URI", "http://127.0.0.1:port/key")
+    sender = sender_by_chain("http://127.0.0.1:1")
+    with pytest.raises(BlockedError) as caught:
+        await sender.send(batch())
+    await sender.aclose()
+    assert (caught.value.code, caught.value.message) == ("no_credentials", "credentials URI: ValueError")

@@ -1,5 +1,6 @@
 """Builders for EventGrid: events that it takes, and a sender to an emulated bus."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -26,9 +27,13 @@ def config_to(url: str, **keys: Any) -> HuaweiConfig:
     return HuaweiConfig(**{"endpoint": url, "project_id": PROJECT, "channel_id": CHANNEL, **keys})
 
 
-def sender_to(url: str, clock: Callable[[], float] | None = None, **keys: Any) -> HuaweiSender:
+def sender_to(
+    url: str,
+    clock: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] = time.monotonic,
+    **keys: Any,
+) -> HuaweiSender:
     """A sender with the emulator's access key, or with the credentials in `keys`."""
     if not keys.keys() & {"access_key", "token", "user"}:
         keys |= {"access_key": ACCESS_KEY, "secret_key": Secret(SECRET_KEY)}
-    config = config_to(url, **keys)
-    return HuaweiSender(config) if clock is None else HuaweiSender(config, clock)
+    return HuaweiSender(config_to(url, **keys), clock, monotonic)

@@ -16,6 +16,7 @@ from gateway.errors import BlockedError, RefusedError, SendError
 from gateway.event import Event
 from gateway.secret import Secret
 from gateway.sender import Delivered, Rejected, RetryAlone, SenderStatus
+from gateway.senders.credentials.chain import RENEWAL_PAUSE_SECONDS
 from gateway.senders.huawei.entry import Extensions
 from gateway.senders.huawei.sender import HuaweiSender
 from gateway.units import Size
@@ -183,9 +184,9 @@ async def test_a_new_token_that_is_refused_too_blocks() -> None:
             return token_answer(f"MIIF-{len(server.received)}")
         return failed("APIGW.0307", 401)
 
-    now = NOW
+    now = 1000.0
     async with ScriptedServer(answer) as server:
-        sender = sender_to(server.url, lambda: now, iam_endpoint=server.url, **LOGIN)
+        sender = sender_to(server.url, monotonic=lambda: now, iam_endpoint=server.url, **LOGIN)
         assert isinstance(await error_of(sender), BlockedError)
         now += 9.5
         assert isinstance(await error_of(sender), BlockedError)
@@ -221,12 +222,14 @@ async def test_a_token_may_be_as_long_as_the_vendor_allows() -> None:
 
 
 async def test_without_credentials_the_vendors_chain_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its variables, to begin with; a key that changed there is found after a refusal."""
+    """Its variables, to begin with; a key that changed there is found at the next renewal."""
+    now = 1000.0
     monkeypatch.setenv("HUAWEICLOUD_SDK_AK", "OUTDATED")
     monkeypatch.setenv("HUAWEICLOUD_SDK_SK", "outdated")
     async with HuaweiEmulator() as bus:
-        sender = sender_to(bus.url, access_key="")
+        sender = sender_to(bus.url, monotonic=lambda: now, access_key="")
         assert isinstance(await error_of(sender), BlockedError)
+        now += RENEWAL_PAUSE_SECONDS
         monkeypatch.setenv("HUAWEICLOUD_SDK_AK", ACCESS_KEY)
         monkeypatch.setenv("HUAWEICLOUD_SDK_SK", SECRET_KEY)
         (outcome,) = await sender.send(batch())
