@@ -28,7 +28,6 @@ FAULTS: Mapping[Step, Fault] = {
     Step.THROTTLE_WITH_HINT: Throttle(retry_after_seconds=RETRY_AFTER_SECONDS),
     Step.RESET: ResetBefore(),
     Step.STALL: Stall(seconds=60),
-    Step.MISCOUNT: Nonsense(form=NonsenseForm.SHORT),
     Step.BLOCK: DenyAccess(),
 }
 
@@ -36,7 +35,8 @@ FAULTS: Mapping[Step, Fault] = {
 class EmulatedHarness(Generic[EventT]):
     """A sender and its emulated bus, of which `json_of` knows what it received.
 
-    `event_of_size` builds an event that counts so much there.
+    `event_of_size` builds an event that counts so much there; `miscount` makes the bus answer with a
+    result too few in such a way that nobody can tell what became of the events.
     """
 
     def __init__(
@@ -45,18 +45,21 @@ class EmulatedHarness(Generic[EventT]):
         sender: Sender,
         event_of_size: Callable[[int], Event],
         json_of: Callable[[EventT], str],
+        *,
+        miscount: Fault = Nonsense(form=NonsenseForm.SHORT),  # noqa: B008 - frozen
     ) -> None:
         self.sender = sender
         self._bus = bus
         self._event_of_size = event_of_size
         self._json_of = json_of
+        self._faults = {**FAULTS, Step.MISCOUNT: miscount}
 
     def script(self, *steps: Step) -> None:
         """Faults of the emulated bus; it refuses a request for a text that stands in every event."""
         if steps == (Step.REFUSE,):
             self._bus.faults = Faults(poison=("specversion",))
         else:
-            self._bus.faults = Faults(script=tuple(FAULTS[step] for step in steps))
+            self._bus.faults = Faults(script=tuple(self._faults[step] for step in steps))
 
     def mend(self) -> None:
         """The script ends with the refusal."""

@@ -138,23 +138,31 @@ def read_outcomes(answer: Answer, ids: Sequence[str]) -> Sequence[Outcome]:
 
     The bus promises no order of results, and its `EventId` need not be the event's. So a failure
     counts for an entry only if it is named, or if all that are not named say the same; else these
-    are sent again one by one. Raises UnavailableError for an answer that is unreadable, or has a
-    list of another length.
+    are sent again one by one, as are those without a code where the count knows of more failures than
+    the list. A count of none, with no code to contradict it, means that all were accepted, whatever
+    the list's length. Raises UnavailableError for an answer that is otherwise of another length, or
+    unreadable.
     """
     results = _read_results(answer)
     request_id = _request_id(answer, results.request_id)
-    entries = results.entry_list
-    if entries is None and results.failed_entry_count == 0:
-        return [Delivered()] * len(ids)
-    if entries is None or len(entries) != len(ids):
+    entries = results.entry_list or []
+    told = [_outcome(result, request_id) for result in entries]
+    failed_count = sum(not isinstance(outcome, Delivered) for outcome in told)
+    if len(told) != len(ids):
+        if results.failed_entry_count == 0 == failed_count:
+            return [Delivered()] * len(ids)
         raise UnavailableError(
-            "unreadable_answer", f"{len(entries or ())} results for {len(ids)} entries", request_id=request_id
+            "unreadable_answer", f"{len(told)} results for {len(ids)} entries", request_id=request_id
         )
-    outcomes = [_outcome(result, request_id) for result in entries]
-    if results.failed_entry_count and all(isinstance(outcome, Delivered) for outcome in outcomes):
-        message = f"{results.failed_entry_count} of {len(ids)} failed by the count, and none by the list"
-        return undecided(message, request_id, len(ids))
-    return _assign(outcomes, [result.event_id for result in entries], ids)
+    outcomes = _assign(told, [result.event_id for result in entries], ids)
+    if (results.failed_entry_count or 0) <= failed_count:
+        return outcomes
+    message = f"{results.failed_entry_count} of {len(ids)} failed by the count, {failed_count} by the list"
+    doubts = undecided(message, request_id, len(ids))
+    return [
+        doubt if isinstance(outcome, Delivered) else outcome
+        for outcome, doubt in zip(outcomes, doubts, strict=True)
+    ]
 
 
 def _read_results(answer: Answer) -> _Results:

@@ -108,8 +108,13 @@ def _read_success(
 def _delivered(
     results: Sequence[Result], ids: Sequence[str], reading: Reading
 ) -> Sequence[Outcome] | Failure:
-    """All are accepted, whatever the ids; one that names another event of the request is not passed on."""
+    """All are accepted, whatever the ids; one that names another event of the request is not passed on.
+
+    A count of no failures says so even beside a list of another length.
+    """
     if len(results) != len(ids):
+        if reading.failed_count == 0:
+            return [Delivered()] * len(ids)
         return _unreadable(f"{len(results)} results for {len(ids)} events", reading)
     return [
         Delivered(result.event_id if result.event_id == id_ or result.event_id not in ids else None)
@@ -173,8 +178,7 @@ def _unreadable(message: str, reading: Reading) -> Failure:
 
 def _failure(code: str, message: str, reading: Reading, answer: Answer, now: float) -> Failure:
     verdict = _verdict(code, answer.status)
-    is_throttled = verdict is Verdict.THROTTLED
-    seconds = retry_after_seconds(answer.headers, now) if is_throttled else None
+    seconds = retry_after_seconds(answer.headers, now)
     return Failure(verdict, code or f"http_{answer.status}", message, reading.request_id, seconds)
 
 

@@ -284,9 +284,25 @@ def test_a_failure_counts_whatever_the_count_says() -> None:
     ]
 
 
-def test_a_count_of_no_failures_will_do_without_a_list() -> None:
-    """All of them are accepted."""
-    assert read_outcomes(answer({"FailedEntryCount": 0}), ["1", "2"]) == [Delivered(), Delivered()]
+@pytest.mark.parametrize(
+    "members",
+    [
+        {},
+        {"EntryList": None},
+        {"EntryList": []},
+        {"EntryList": [result("1")]},
+        {"EntryList": [result("1"), result("2", "Success"), result("3")]},
+    ],
+)
+def test_a_count_of_no_failures_is_enough(members: dict[str, Any]) -> None:
+    """All of them are accepted, whatever the list has or lacks, while no code contradicts it."""
+    assert read_outcomes(answer({"FailedEntryCount": 0, **members}), ["1", "2"]) == [Delivered(), Delivered()]
+
+
+def test_more_failures_by_the_count_than_by_the_list_leave_the_others_in_doubt() -> None:
+    """Somebody among them failed: to call them delivered could lose one."""
+    found = outcomes(["1", "2", "3"], result("1"), result("2", "EventInvalid"), result("3"), failed=2)
+    assert [type(outcome) for outcome in found] == [RetryAlone, Rejected, RetryAlone]
 
 
 @pytest.mark.parametrize(
@@ -298,9 +314,11 @@ def test_a_count_of_no_failures_will_do_without_a_list() -> None:
         b"{}",
         b"[]",
         {"FailedEntryCount": 1},
-        {"FailedEntryCount": 0, "EntryList": []},
-        {"FailedEntryCount": 0, "EntryList": [result("1")]},
-        {"FailedEntryCount": 0, "EntryList": [result("1"), result("2"), result("3")]},
+        {"EntryList": []},
+        {"EntryList": [result("1")]},
+        {"FailedEntryCount": 1, "EntryList": [result("1")]},
+        {"FailedEntryCount": 0, "EntryList": [result("1", "EventInvalid")]},
+        {"FailedEntryCount": 0, "EntryList": [result("1"), result("2"), result("3", "EventInvalid")]},
         {"FailedEntryCount": 0, "EntryList": "none"},
     ],
 )

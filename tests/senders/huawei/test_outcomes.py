@@ -144,7 +144,10 @@ def test_acceptance_holds_whatever_the_ids() -> None:
 
 
 def test_a_count_of_no_failures_is_enough() -> None:
-    """Where the list is missing."""
+    """Where the list is missing, or of another length; without the count, nobody knows."""
+    for listed in ([], [result("001")], [result("001"), result("002"), result("003")]):
+        assert outcomes(answer({"failed_count": 0, "events": listed}), "001", "002") == [Delivered()] * 2
+        assert failure(answer({"events": listed}), "001", "002").code == "unreadable_answer"
     assert outcomes(answer({"failed_count": 0}), "001", "002") == [Delivered()] * 2
     assert outcomes(answer({"failed_count": 0, "events": None}), "001") == [Delivered()]
 
@@ -295,3 +298,13 @@ def test_throttling_passes_on_how_long(headers: dict[str, str], seconds: float |
     raised = error_of({"error_code": "APIGW.0308", "error_msg": "slower"}, 429, **headers)
     assert isinstance(raised, ThrottledError)
     assert (raised.retry_after_seconds, raised.request_id) == (seconds, REQUEST_ID)
+
+
+@pytest.mark.parametrize(
+    ("hint", "seconds"), [("7", 7.0), ("Wed, 04 Mar 2026 05:06:30 GMT", 30.0), ("soon", None)]
+)
+def test_an_outage_passes_on_how_long(hint: str, seconds: float | None) -> None:
+    """RFC 9110 has `Retry-After` with 503 as well."""
+    raised = error_of({"error_code": "APIGW.0601", "error_msg": "down"}, 503, Retry_After=hint)
+    assert isinstance(raised, UnavailableError)
+    assert raised.retry_after_seconds == seconds
