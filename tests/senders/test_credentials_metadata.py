@@ -1,5 +1,7 @@
 """Conversations with metadata services, and files with tokens: bounded in every way."""
 
+import asyncio
+import os
 import socket
 from pathlib import Path
 
@@ -122,6 +124,18 @@ async def test_a_missing_file_is_told_from_one_that_cannot_be_read(tmp_path: Pat
         with pytest.raises(ProviderError) as caught:
             await read_text(str(tmp_path / name))
         assert not isinstance(caught.value, FileMissingError)
+
+
+async def test_a_pipe_in_a_files_place_is_refused(tmp_path: Path) -> None:
+    """To read it would occupy a thread until somebody writes, and that may be never."""
+    os.mkfifo(tmp_path / "token")
+    writer = os.open(tmp_path / "token", os.O_RDWR)  # closed in the end, so that no reader is left waiting
+    try:
+        async with asyncio.timeout(5):
+            with pytest.raises(ProviderError, match="no regular file"):
+                await read_text(str(tmp_path / "token"))
+    finally:
+        os.close(writer)
 
 
 @pytest.mark.parametrize(

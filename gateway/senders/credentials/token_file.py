@@ -1,6 +1,7 @@
 """Small files that a platform writes and rewrites: tokens and profiles, read anew each time."""
 
 import asyncio
+import stat
 from pathlib import Path
 
 from gateway.senders.credentials.provider import ProviderError
@@ -15,15 +16,18 @@ class FileMissingError(ProviderError):
 async def read_text(path: str) -> str:
     """The file's text, without white space around it.
 
-    Raises FileMissingError, or ProviderError for what cannot be read, is no UTF-8, or is longer than
-    MAX_BYTES; the messages name the path and not the content.
+    Raises FileMissingError, or ProviderError for what cannot be read, is no regular file, is no UTF-8, or
+    is longer than MAX_BYTES; the messages name the path and not the content.
     """
     return await asyncio.to_thread(_read_text, path)
 
 
 def _read_text(path: str) -> str:
     try:
-        with Path(path).expanduser().open("rb") as file:
+        place = Path(path).expanduser()
+        if not stat.S_ISREG(place.stat().st_mode):  # to open a pipe would wait for a writer, for ever
+            raise ProviderError(f"{path} is no regular file")
+        with place.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise ProviderError(f"{path} is larger than {MAX_BYTES} bytes")
