@@ -17,6 +17,7 @@ from gateway.emulators.json_members import NULL, read_list, read_object, read_st
 MAX_EVENTS = 16
 BUS_ATTRIBUTE = "aliyuneventbusname"
 _RESERVED_PREFIX = "aliyun"
+_NO_BASE64 = "'data_base64' is not Base64"
 _TIME_BYTES = 36
 """What the size formula counts for a time, however it is written."""
 _BUS_NAME = re.compile(r"(?!eventbridge-reserved-)[A-Za-z0-9-]{1,127}")
@@ -205,10 +206,13 @@ def _data_size(members: dict[str, Raw], attributes: dict[str, str]) -> int:
 
 
 def _base64_size(text: Raw) -> int:
+    value = read_string(text)
+    if value is None:
+        raise AlibabaError("EventInvalid", _NO_BASE64)
     try:
-        return len(binascii.a2b_base64((read_string(text) or "-").encode(), strict_mode=True))
+        return len(binascii.a2b_base64(value.encode(), strict_mode=True))
     except ValueError as error:
-        raise AlibabaError("EventInvalid", "'data_base64' is not Base64") from error
+        raise AlibabaError("EventInvalid", _NO_BASE64) from error
 
 
 def _invalid(code: str, name: str, problem: str) -> AlibabaError:

@@ -14,6 +14,8 @@ from gateway.emulators.received import Dropped, EventT, ReceivedRequest, Statist
 
 _GRACE_SECONDS = 0.05
 """Given to requests in progress when the server closes; a stalled one is cut off then."""
+_MAX_LINE_BYTES = 32 << 10
+"""Of a header field: Huawei Cloud's documents let X-Auth-Token have 16 KiB, twice what aiohttp takes."""
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """SO_LINGER on, zero seconds: closing sends a TCP reset instead of an orderly end."""
 
@@ -34,7 +36,12 @@ class Emulator(Generic[EventT]):
             raise RuntimeError("the emulator has been started already")
         # A body is handed on as it was sent: it is what the signature covers.
         self._http = web.Server(
-            self._serve, access_log=None, auto_decompress=False, handler_cancellation=True
+            self._serve,
+            access_log=None,
+            auto_decompress=False,
+            handler_cancellation=True,
+            max_line_size=_MAX_LINE_BYTES,
+            max_field_size=_MAX_LINE_BYTES,
         )
         self._listener = await asyncio.get_running_loop().create_server(self._http, host, port)
         bound_port = self._listener.sockets[0].getsockname()[1]

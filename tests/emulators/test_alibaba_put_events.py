@@ -99,6 +99,7 @@ async def test_a_request_has_262144_bytes_at_most(alibaba: AlibabaEmulator) -> N
         pytest.param({"data": "é", "datacontenttype": "text/plain"}, 2 + 10, id="text"),
         pytest.param({"data": 1, "datacontenttype": "application/x+json"}, 1 + 18, id="a kind of JSON"),
         pytest.param({"data": None, "data_base64": "AAH+/w=="}, 4, id="bytes"),
+        pytest.param({"data": None, "data_base64": ""}, 0, id="no bytes"),
         pytest.param({"data": None, "num": -12, "flag": True}, 3 + 3 + 4 + 4, id="extensions"),
         pytest.param({"data": None, "subject": "é"}, 2, id="attributes"),
     ],

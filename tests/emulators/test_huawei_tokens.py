@@ -176,3 +176,9 @@ async def test_iam_can_be_slow_or_reset_the_connection(huawei: HuaweiEmulator) -
     with pytest.raises((aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)):
         await fetch_token(huawei)
     assert huawei.token_fetches == 2
+
+
+async def test_a_token_may_have_16_kib(huawei: HuaweiEmulator) -> None:
+    """As the vendor's documents allow; one that nobody gave is refused by the bus, not by its HTTP server."""
+    reply = await put_with_token(huawei, "M" * (16 << 10))
+    assert (reply.status, reply.code) == (401, "APIGW.0301")
