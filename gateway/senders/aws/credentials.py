@@ -1,4 +1,4 @@
-"""Where an AWS destination's credentials come from: its configuration, or AWS's default chain.
+"""Where an AWS destination's credentials come from unless its configuration has them: AWS's default chain.
 
 The chain (environment, profiles, web identity, containers, instance metadata) is aiobotocore's, of
 which only the session is used: no client is made.
@@ -6,101 +6,60 @@ which only the session is used: no client is made.
 
 import asyncio
 import importlib
+import time
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Protocol
 
-from gateway.errors import BlockedError
 from gateway.secret import Secret
+from gateway.senders.credentials.chain import CredentialChain
+from gateway.senders.credentials.provider import Fetched, ProviderError
 from gateway.senders.sigv4 import Credentials
-from gateway.senders.single_flight import SingleFlight
 
-MAX_MESSAGE_CHARACTERS = 500
+MARGIN_SECONDS = 15 * 60.0
+"""From when on the AWS SDKs renew ahead of an end."""
 
-
-class CredentialSource(Protocol):
-    """Gives credentials that are valid now."""
-
-    async def current(self) -> Credentials:
-        """Valid credentials. Raises BlockedError(code="no_credentials") if there are none to be had."""
-
-    async def renew(self) -> Credentials:
-        """Fetched anew, since the bus calls the last ones expired; the same again if there are no others."""
-
-    def expire_at(self) -> float | None:
-        """Wall-clock seconds since the epoch, or None: never, or not known."""
+FETCH_SECONDS = 60.0
+"""A bound for all of the chain: a profile's program may hang, and a role may lead to another."""
 
 
-class StaticCredentials:
-    """Credentials from the configuration: a reload brings new ones."""
-
-    def __init__(self, credentials: Credentials) -> None:
-        self._credentials = credentials
-
-    async def current(self) -> Credentials:
-        """The configured ones."""
-        return self._credentials
-
-    async def renew(self) -> Credentials:
-        """The configured ones: there are no others."""
-        return self._credentials
-
-    def expire_at(self) -> float | None:
-        """Not known."""
-        return None
+def default_chain(
+    clock: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic
+) -> CredentialChain[Credentials]:
+    """The chain, gone through from its start at each fetch; asks nobody yet."""
+    return CredentialChain(
+        (DefaultChainProvider(),), margin_seconds=MARGIN_SECONDS, clock=clock, monotonic=monotonic
+    )
 
 
-class ChainCredentials:
-    """Credentials from AWS's default chain, refreshed by it from 15 minutes before they expire."""
+class DefaultChainProvider:
+    """What AWS's default chain finds; a rewritten file or variable counts at the next fetch."""
 
-    def __init__(self) -> None:
-        self._found: Any = None
-        """What the chain found, in botocore's type; it renews itself."""
-        self._fetch = SingleFlight(self._load)
+    name = "AWS default chain"
 
-    async def current(self) -> Credentials:
-        """What the chain found, renewed where it is about to expire."""
-        if self._found is None:
-            return await self._fetch()
-        return await self._freeze(self._found)
-
-    async def renew(self) -> Credentials:
-        """Go through the chain again from the start: a rewritten file or variable counts too."""
-        return await self._fetch()
-
-    def expire_at(self) -> float | None:
-        """When the ones in use end, as the provider said."""
-        # botocore shows the expiry of credentials nowhere else.
-        expiry = getattr(self._found, "_expiry_time", None)
-        return expiry.timestamp() if isinstance(expiry, datetime) else None
-
-    async def _load(self) -> Credentials:
+    async def fetch(self) -> Fetched[Credentials] | None:
+        """The first credentials of the chain, or None. Raises ProviderError with the chain's own words."""
         # 16 MiB and 110 ms, most of it with the interpreter's lock given back in between: so it is
         # imported only where there are no keys in the configuration, and beside the loop.
         aiobotocore = await asyncio.to_thread(importlib.import_module, "aiobotocore.session")
         try:
-            found = await aiobotocore.get_session().get_credentials()
+            async with asyncio.timeout(FETCH_SECONDS):
+                # Botocore's own credentials are not kept: within fifteen minutes of their end they would
+                # renew themselves at every look.
+                found = await aiobotocore.get_session().get_credentials()
+                frozen = None if found is None else await found.get_frozen_credentials()
         except _failures() as error:
-            raise _no_credentials(_describe(error)) from error
-        if found is None:
-            raise _no_credentials("none in the configuration, and none in the AWS default chain")
-        credentials = await self._freeze(found)
-        self._found = found
-        return credentials
-
-    async def _freeze(self, found: Any) -> Credentials:
-        try:
-            frozen = await found.get_frozen_credentials()
-        except _failures() as error:
-            raise _no_credentials(_describe(error)) from error
-        return Credentials(frozen.access_key, Secret(frozen.secret_key), Secret(frozen.token or ""))
+            raise ProviderError(f"{type(error).__name__}: {error}") from error
+        if frozen is None:
+            return None
+        key = Credentials(frozen.access_key, Secret(frozen.secret_key), Secret(frozen.token or ""))
+        return Fetched(key, _end_of(found))
 
 
-def _no_credentials(message: str) -> BlockedError:
-    return BlockedError("no_credentials", message)
-
-
-def _describe(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:MAX_MESSAGE_CHARACTERS]
+def _end_of(found: object) -> float | None:
+    """When they end, in seconds since the epoch, as the provider said."""
+    # botocore shows the expiry of credentials nowhere else.
+    expiry = getattr(found, "_expiry_time", None)
+    return expiry.timestamp() if isinstance(expiry, datetime) else None
 
 
 def _failures() -> tuple[type[Exception], ...]:

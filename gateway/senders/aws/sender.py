@@ -14,10 +14,11 @@ from gateway.event import Event
 from gateway.sender import Limits, Outcome, SenderStatus
 from gateway.senders.answer import Answer, http_date
 from gateway.senders.aws.config import AwsConfig, endpoint_of, limits_of, region_of
-from gateway.senders.aws.credentials import ChainCredentials, CredentialSource, StaticCredentials
+from gateway.senders.aws.credentials import default_chain
 from gateway.senders.aws.entry import EntryFormat
 from gateway.senders.aws.outcomes import read_failure, read_outcomes
 from gateway.senders.aws.presence import BusPresence
+from gateway.senders.credentials.chain import CredentialSource, FixedCredentials
 from gateway.senders.http import HttpClient
 from gateway.senders.sigv4 import Credentials, RequestSigner, Signer
 from gateway.senders.sigv4a import AsymmetricSigner
@@ -35,7 +36,8 @@ class _Operation(StrEnum):
 class AwsSender:
     """One EventBridge bus, behind its region's endpoint or a global one.
 
-    `clock` gives wall-clock seconds since the epoch, for signatures; `monotonic` paces the looks at the bus.
+    `clock` gives wall-clock seconds since the epoch, for signatures; `monotonic` paces renewals and the looks
+    at the bus.
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class AwsSender:
             endpoint_id=config.endpoint_id,
         )
         self._http = HttpClient(user_agent=f"gateway/{__version__}")
-        self._credentials = _source_of(config)
+        self._credentials = _source_of(config, clock, monotonic)
         self._signed_with: Credentials | None = None
         self._signers: dict[_Operation, RequestSigner] = {}
         self._clock = clock
@@ -93,7 +95,8 @@ class AwsSender:
         return SenderStatus(str(self._url.origin()), self._credentials.expire_at())
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the connections, and end a renewal of credentials under way."""
+        await self._credentials.aclose()
         await self._http.aclose()
 
     async def _describe_bus(self) -> Answer:
@@ -120,7 +123,7 @@ class AwsSender:
                 self._clock_error_seconds = bus_time - self._clock()
             return used
         if failure.verdict is Verdict.EXPIRED:
-            renewed = await self._credentials.renew()
+            renewed = await self._credentials.renew(used)
             return renewed if renewed != used else None
         return None
 
@@ -147,9 +150,9 @@ class AwsSender:
         return Signer(credentials, region=self._region, service=_SERVICE, headers=headers)
 
 
-def _source_of(config: AwsConfig) -> CredentialSource:
+def _source_of(
+    config: AwsConfig, clock: Callable[[], float], monotonic: Callable[[], float]
+) -> CredentialSource[Credentials]:
     if not config.access_key_id:
-        return ChainCredentials()
-    return StaticCredentials(
-        Credentials(config.access_key_id, config.secret_access_key, config.session_token)
-    )
+        return default_chain(clock, monotonic)
+    return FixedCredentials(Credentials(config.access_key_id, config.secret_access_key, config.session_token))

@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from gateway.errors import BlockedError
 from gateway.secret import Secret
 from gateway.sender import Delivered
 from gateway.senders.aws.config import AwsConfig
-from gateway.senders.aws.credentials import ChainCredentials, StaticCredentials
+from gateway.senders.aws.credentials import MARGIN_SECONDS, default_chain
 from gateway.senders.aws.sender import AwsSender
 from gateway.senders.sigv4 import Credentials
 from tests.senders.builders import batch
@@ -47,26 +48,18 @@ def provided(number: int, *, lifetime: timedelta = timedelta(hours=6)) -> bytes:
     return http_answer(json.dumps(document).encode(), Content_Type="application/json")
 
 
-async def test_configured_credentials_are_used_as_they_are() -> None:
-    """And are the same after a renewal: a reload brings others."""
-    credentials = Credentials("AKIDEXAMPLE", Secret(SECRET))
-    source = StaticCredentials(credentials)
-    assert [await source.current(), await source.renew()] == [credentials, credentials]
-    assert source.expire_at() is None
-
-
 async def test_the_environment_is_part_of_the_chain(monkeypatch: pytest.MonkeyPatch) -> None:
     """It comes first there."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    source = ChainCredentials()
+    source = default_chain()
     assert await source.current() == Credentials("AKIDEXAMPLE", Secret(SECRET))
     assert source.expire_at() is None
 
 
 async def test_no_credentials_block_until_there_are_some(monkeypatch: pytest.MonkeyPatch) -> None:
     """An operator can mend it without a restart."""
-    source = ChainCredentials()
+    source = default_chain()
     with pytest.raises(BlockedError) as caught:
         await source.current()
     assert caught.value.code == "no_credentials"
@@ -81,7 +74,7 @@ async def test_credentials_are_fetched_once_and_their_expiry_is_known(
     """Those who ask at once share one fetch, and those who ask later its result."""
     async with ScriptedServer(provided(1)) as server:
         monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", server.url)
-        source = ChainCredentials()
+        source = default_chain()
         asked = await asyncio.gather(*(source.current() for _ in range(5)))
         asked.append(await source.current())
     assert set(asked) == {Credentials("AKIDEXAMPLE1", Secret(SECRET), Secret("token-1"))}
@@ -91,13 +84,40 @@ async def test_credentials_are_fetched_once_and_their_expiry_is_known(
 
 
 async def test_credentials_are_renewed_ahead_of_their_expiry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Five minutes are too few to begin with."""
-    async with ScriptedServer(provided(1, lifetime=timedelta(minutes=5)), provided(2)) as server:
+    """Within the margin, in the background: who asks meanwhile gets the old ones."""
+    now = time.time()
+    async with ScriptedServer(provided(1, lifetime=timedelta(hours=1)), provided(2)) as server:
         monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", server.url)
-        source = ChainCredentials()
+        source = default_chain(clock=lambda: now)
+        assert (await source.current()).access_key_id == "AKIDEXAMPLE1"
+        now += 3600 - MARGIN_SECONDS
         keys = [(await source.current()).access_key_id for _ in range(3)]
-    assert keys[-1] == "AKIDEXAMPLE2"
+        assert keys == ["AKIDEXAMPLE1"] * 3
+        # The bus's word joins the renewal under way.
+        old = Credentials("AKIDEXAMPLE1", Secret(SECRET), Secret("token-1"))
+        assert (await source.renew(old)).access_key_id == "AKIDEXAMPLE2"
+        await source.aclose()
     assert len(server.received) == 2
+
+
+async def test_credentials_of_a_few_minutes_are_not_fetched_at_every_send(tmp_path: Path) -> None:
+    """They are renewed when half of their time is over; botocore itself would do it at every look."""
+    runs = tmp_path / "runs"
+    end = (datetime.now(UTC) + timedelta(minutes=8)).isoformat()
+    key = {"Version": 1, "AccessKeyId": "AKIDEXAMPLE", "SecretAccessKey": SECRET, "Expiration": end}
+    (tmp_path / "key.json").write_text(json.dumps(key))
+    script = tmp_path / "give-key.sh"
+    script.write_text(f"echo run >> '{runs}'\ncat '{tmp_path / 'key.json'}'\n")
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = /bin/sh '{script}'\n")
+    now = time.time()
+    source = default_chain(clock=lambda: now)
+    await source.current()
+    runs_of_one_fetch = len(runs.read_text().splitlines())
+    for _ in range(235):
+        now += 1
+        await source.current()
+    await source.aclose()
+    assert len(runs.read_text().splitlines()) == runs_of_one_fetch <= 2
 
 
 async def test_a_provider_that_fails_blocks(tmp_path: Path) -> None:
@@ -105,7 +125,7 @@ async def test_a_provider_that_fails_blocks(tmp_path: Path) -> None:
     program = f"{sys.executable} -c \"raise SystemExit('the vault is sealed')\""
     (tmp_path / "config").write_text(f"[default]\ncredential_process = {program}\n")
     with pytest.raises(BlockedError) as caught:
-        await ChainCredentials().current()
+        await default_chain().current()
     assert caught.value.code == "no_credentials"
     assert "the vault is sealed" in caught.value.message
 
@@ -114,9 +134,9 @@ async def test_a_renewal_goes_through_the_chain_again(monkeypatch: pytest.Monkey
     """Even where the last ones still seem to be valid."""
     async with ScriptedServer(provided(1), provided(2)) as server:
         monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", server.url)
-        source = ChainCredentials()
+        source = default_chain()
         assert (await source.current()).access_key_id == "AKIDEXAMPLE1"
-        assert (await source.renew()).access_key_id == "AKIDEXAMPLE2"
+        assert (await source.renew(await source.current())).access_key_id == "AKIDEXAMPLE2"
         assert (await source.current()).access_key_id == "AKIDEXAMPLE2"
 
 
@@ -156,6 +176,35 @@ async def test_renewed_credentials_that_are_called_expired_too_block(monkeypatch
     assert caught.value.code == "ExpiredTokenException"
     assert [request.operation for request in bus.requests].count(Operation.PUT_EVENTS) == 2
     assert len(server.received) == 2
+
+
+async def test_a_session_that_every_answer_calls_expired_is_renewed_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever issues the keys is not asked again at every send."""
+    keys = tuple(AccessKey(f"AKIDEXAMPLE{number}", SECRET, f"token-{number}") for number in (1, 2))
+    async with (
+        ScriptedServer(provided(1), provided(2)) as server,
+        AwsEmulator(AwsBusOptions(access_keys=keys)) as bus,
+    ):
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", server.url)
+        sender = AwsSender(AwsConfig(region="us-east-1", endpoint=bus.url))
+        bus.faults = Faults(standing=(ExpireToken(),))
+        for _ in range(20):
+            with pytest.raises(BlockedError):
+                await sender.send(batch())
+        await sender.aclose()
+    assert len(server.received) == 2
+
+
+async def test_a_key_that_no_request_can_carry_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as one from a file with a line break at its end."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", f"{SECRET}\n")
+    with pytest.raises(BlockedError) as caught:
+        await default_chain().current()
+    assert caught.value.code == "bad_credentials"
+    assert caught.value.message == "AWS default chain: secret_access_key holds a line break"
 
 
 def test_configured_credentials_cost_no_import_of_the_chain() -> None:
