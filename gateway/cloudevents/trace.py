@@ -12,6 +12,8 @@ _KEY = r"[a-z0-9][a-z0-9_*/@-]{0,255}"
 _VALUE = r"[ -+\--<>-~]{0,255}[!-+\--<>-~]"
 _MEMBER = re.compile(f"{_KEY}={_VALUE}")
 _MAX_MEMBERS = 32
+MAX_STATE_CHARACTERS = 512
+"""What W3C asks everybody to pass on; a longer list is dropped, as it goes into every event of a batch."""
 
 
 class Trace(Struct, frozen=True):
@@ -46,6 +48,8 @@ def _is_traceparent(text: str) -> bool:
 
 def _read_state(lines: Iterable[bytes]) -> str | None:
     text = b",".join(lines).decode("latin-1")
+    if len(text) > MAX_STATE_CHARACTERS:
+        return None
     members = [stripped for member in text.split(",") if (stripped := member.strip(" \t"))]
     keys = {member.partition("=")[0] for member in members}
     if len(members) > _MAX_MEMBERS or len(keys) < len(members):

@@ -68,8 +68,9 @@ def _check_transfer_coding(version: str, coding: bytes) -> None:
 
 
 def check_header_size(headers: Headers, limits: ReceiverLimits) -> None:
-    """Raises RequestRefusedError if the header section is over its limit of bytes."""
-    if sum(len(name) + len(value) + len(b": \r\n") for name, value in headers) > limits.max_header_bytes:
+    """Raises RequestRefusedError if the header section is over its limit of lines or bytes."""
+    size = sum(len(name) + len(value) + len(b": \r\n") for name, value in headers)
+    if len(headers) > limits.max_header_lines or size > limits.max_header_bytes:
         raise RequestRefusedError(header_too_large(limits))
 
 

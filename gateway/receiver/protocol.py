@@ -131,6 +131,8 @@ class HttpConnection(asyncio.Protocol):
                 self._line = behind_whole_requests(data) if before is Phase.IDLE else UNKNOWN_LINE
         elif self._phase is not Phase.IDLE:
             self._watch(data)
+        if self._headers and self.is_receiving:
+            self._watch_lines()
         if self._answers:
             self._write()
 
@@ -221,10 +223,12 @@ class HttpConnection(asyncio.Protocol):
         parser, headers = self._parser, self._headers
         limits = self._service.limits
         self._method = parser.get_method()
-        if len(headers) > limits.max_header_lines:
-            raise RequestRefusedError(header_too_large(limits))
-        if self._since or self._chunk_bytes > limits.max_header_bytes:  # most heads come whole, and are small
-            check_header_size(headers, limits)
+        if (
+            self._since
+            or self._chunk_bytes > limits.max_header_bytes
+            or len(headers) > limits.max_header_lines
+        ):
+            check_header_size(headers, limits)  # most heads come whole, and are small
         version = parser.get_http_version()
         fields = combine(headers)
         length = body_length(version, fields)
@@ -353,6 +357,13 @@ class HttpConnection(asyncio.Protocol):
                 self._end_with(header_too_large(limits))
         elif self._phase is Phase.BODY and self._body.is_silent(len(data)):
             self._end_with(header_too_large(limits))
+
+    def _watch_lines(self) -> None:
+        """Bound what is kept of a head, or of a trailer, whose end has not come: it may never come."""
+        try:
+            check_header_size(self._headers, self._service.limits)
+        except RequestRefusedError as refusal:
+            self._end_with(refusal.response)
 
     def _refuse(self, response: Response, *, rest: int) -> None:
         """Answer before the body; read a small `rest` of it away, end the connection over a large one."""

@@ -90,3 +90,14 @@ def test_the_longest_list_has_32_members() -> None:
     """W3C's limit, exactly met."""
     state = b",".join(b"k%d=1" % number for number in range(32))
     assert _read(state) == Trace(PARENT.decode(), state.decode())
+
+
+def test_a_tracestate_over_512_characters_is_dropped() -> None:
+    """W3C asks nobody to pass on more, and it would go into every event of a batch."""
+    parent = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    for length, kept in ((512, True), (513, False)):
+        state = b",".join([b"a=" + b"1" * 254, b"b=" + b"1" * (length - 259)])
+        assert len(state) == length
+        trace = read_trace([(b"traceparent", parent), (b"tracestate", state)])
+        assert trace is not None
+        assert (trace.tracestate is not None) is kept

@@ -294,3 +294,17 @@ def test_after_the_last_answer_nothing_is_read() -> None:
     wire.send(delivery(b"Connection: close"))
     assert len(wire.send(delivery() + b"\0\0\0")) == 1
     assert len(wire.intake.events) == 1
+
+
+@pytest.mark.parametrize("first", [b"POST / HTTP/1.1\r\nHost: a\r\n", chunked(EVENT)[:-2]])
+def test_a_head_or_trailer_without_end_is_bounded_while_it_comes(first: bytes) -> None:
+    """431 as soon as too many lines are kept: tens of thousands fit one chunk, and weigh far more."""
+    wire = Wire()
+    answers = wire.send(first + b"x: 1\r\n" * 30_000)
+    assert [(answer.status, answer.closes) for answer in answers] == [(431, True)]
+
+
+def test_a_head_without_end_is_bounded_in_bytes_too() -> None:
+    """Few lines, each of them long."""
+    answers = Wire().send(b"POST / HTTP/1.1\r\nHost: a\r\n" + (b"x: " + b"1" * 60_000 + b"\r\n") * 3)
+    assert [(answer.status, answer.closes) for answer in answers] == [(431, True)]
