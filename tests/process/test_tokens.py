@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -47,17 +46,10 @@ class ShiftedClock:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home directory without files of this machine, and nothing of it in the environment either.
-
-    The metadata services, which no test may ask, come after what the tests set, or are disabled.
-    """
-    for name in list(os.environ):
-        if name.startswith("ALIBABA_CLOUD_"):
-            monkeypatch.delenv(name)
+    """A home directory without files of this machine."""
     directory = tmp_path / "home"
     (directory / ".aws").mkdir(parents=True)
     monkeypatch.setenv("HOME", str(directory))
-    monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
     return directory
 
 
@@ -182,7 +174,7 @@ def alibaba_answer(key: acs_signature.AccessKey, end: str) -> Reply:
 
 @pytest.mark.usefixtures("home")
 async def test_alibaba_keys_that_end_under_load_are_fetched_anew_once(
-    client: aiohttp.ClientSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     """The bus ends a temporary key early: the requests in flight share one fetch from the credentials URI."""
     clock = ShiftedClock()
@@ -190,12 +182,14 @@ async def test_alibaba_keys_that_end_under_load_are_fetched_anew_once(
     answers = [alibaba_answer(first, FIRST_END), alibaba_answer(second, SECOND_END)]
     options = AlibabaBusOptions(access_keys=keys, buses=BUS, keep=KEEP)
     async with AlibabaEmulator(options, clock=clock) as bus, MetadataService({"GET /key": answers}) as issuer:
-        monkeypatch.setenv("ALIBABA_CLOUD_CREDENTIALS_URI", f"{issuer.url}/key")
+        chain = {"ALIBABA_CLOUD_CREDENTIALS_URI": f"{issuer.url}/key"}
 
         def end() -> None:
             clock.ahead_seconds = 61
 
-        async with GatewayProcess(tmp_path, configuration(ALIBABA.keyless_destination(bus.url))) as gateway:
+        async with GatewayProcess(
+            tmp_path, configuration(ALIBABA.keyless_destination(bus.url)), chain
+        ) as gateway:
             accounts = await deliver_over_an_end(client, gateway, bus, end)
             assert await credentials_end(client, gateway) == SECOND_END
         check_each_arrived_once(ALIBABA, bus, accounts, EVENTS)
@@ -207,7 +201,7 @@ async def test_alibaba_keys_that_end_under_load_are_fetched_anew_once(
 
 @pytest.mark.usefixtures("home")
 async def test_alibaba_keys_are_renewed_before_they_end(
-    client: aiohttp.ClientSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     """A key of three seconds is replaced at half its life: no request is refused."""
     clock = ShiftedClock()
@@ -215,8 +209,10 @@ async def test_alibaba_keys_are_renewed_before_they_end(
     first, second = keys = alibaba_keys(ends_at_the_bus)
     options = AlibabaBusOptions(access_keys=keys, buses=BUS, keep=KEEP)
     async with AlibabaEmulator(options, clock=clock) as bus, MetadataService() as issuer:
-        monkeypatch.setenv("ALIBABA_CLOUD_CREDENTIALS_URI", f"{issuer.url}/key")
-        async with GatewayProcess(tmp_path, configuration(ALIBABA.keyless_destination(bus.url))) as gateway:
+        chain = {"ALIBABA_CLOUD_CREDENTIALS_URI": f"{issuer.url}/key"}
+        async with GatewayProcess(
+            tmp_path, configuration(ALIBABA.keyless_destination(bus.url)), chain
+        ) as gateway:
             ends_at = time.time() + 3
             clock.ahead_seconds = ends_at_the_bus - ends_at
             first_end = datetime.fromtimestamp(ends_at, UTC).isoformat()

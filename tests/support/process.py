@@ -19,8 +19,11 @@ EXIT_SECONDS = 40.0
 class GatewayProcess:
     """`gateway run` on free ports of loopback. `async with` it: it is killed at the end if it still runs."""
 
-    def __init__(self, directory: Path, document: Mapping[str, Any]) -> None:
+    def __init__(
+        self, directory: Path, document: Mapping[str, Any], environment: Mapping[str, str] | None = None
+    ) -> None:
         self._directory = directory
+        self._environment = {**clean_environment(), **(environment or {})}
         self._config = directory / "gateway.toml"
         self._config.write_text(toml(with_free_ports(document)))
         self._process: asyncio.subprocess.Process | None = None
@@ -34,7 +37,7 @@ class GatewayProcess:
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "gateway", "run", "--config", str(self._config),
-            cwd=self._directory, stderr=asyncio.subprocess.PIPE, env=clean_environment(),
+            cwd=self._directory, stderr=asyncio.subprocess.PIPE, env=self._environment,
         )  # fmt: skip
         self._reader = asyncio.create_task(self._read_log())
         ready = await asyncio.wait_for(self._ready, START_SECONDS)
@@ -178,6 +181,9 @@ def toml(document: Mapping[str, Any], prefix: str = "") -> str:
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment without any credentials of this machine."""
-    vendors = ("AWS_", "ALIBABA_CLOUD_", "HUAWEICLOUD_", "HC_")
-    return {key: value for key, value in os.environ.items() if not key.startswith(vendors)}
+    """The environment without any credentials of this machine; no metadata service of a cloud is asked."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_VENDORS)}
+    return {**kept, "AWS_EC2_METADATA_DISABLED": "true", "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true"}
+
+
+_VENDORS = ("AWS_", "ALIBABA_CLOUD_", "HUAWEICLOUD_", "HC_")
