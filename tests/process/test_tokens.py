@@ -22,7 +22,7 @@ from gateway.emulators.server import Emulator
 from tests.support.buses import ALIBABA, AWS, HUAWEI, KEEP, Vendor
 from tests.support.load import document, post_all
 from tests.support.metadata import MetadataService, Reply
-from tests.support.process import Accounts, GatewayProcess, until_held_is
+from tests.support.process import EXIT_SECONDS, Accounts, GatewayProcess, until_held_is
 
 EVENTS = 3000
 MAX_IN_FLIGHT = 16
@@ -67,7 +67,8 @@ async def deliver_over_an_end(
 ) -> Accounts:
     """Post a load, call `end` in the middle of it, wait until all is settled."""
     load = asyncio.create_task(post_all(client, gateway.url, map(document, range(EVENTS))))
-    await bus.until_received(EVENTS // 4)
+    async with asyncio.timeout(EXIT_SECONDS):
+        await bus.until_received(EVENTS // 4)
     end()
     assert set((await load).values()) == {202}
     return await until_held_is(client, gateway.admin_url, 0)
