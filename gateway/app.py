@@ -35,9 +35,10 @@ from gateway.exit_code import ExitCode
 from gateway.metrics import Snapshot
 from gateway.pipeline import disk
 from gateway.pipeline.dead_letter import DeadLetterFiles, DeadLetters, NoDeadLetters
-from gateway.pipeline.destination import Clocks, Destination, DestinationSettings
+from gateway.pipeline.destination import Destination
 from gateway.pipeline.fan_out import FanOut
 from gateway.pipeline.retry import RetryPolicy
+from gateway.pipeline.settings import Clocks, DestinationSettings
 from gateway.pipeline.spill import Spill
 from gateway.receiver.limits import ReceiverLimits
 from gateway.receiver.server import Listen, ListenTcp, ListenUnix, Receiver

@@ -6,11 +6,10 @@ settles. Slots come first and batches second: while all are busy entries gather,
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from enum import Enum
 from math import inf
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.entry import Batch, Entry, Receipt
@@ -33,7 +32,8 @@ from gateway.pipeline.delivery import Attempt, BusOutcome, attempt
 from gateway.pipeline.flush import FlushTiming
 from gateway.pipeline.forecast import seconds_to_full, seconds_until_room
 from gateway.pipeline.pressure import PROBE_SECONDS, Pressure
-from gateway.pipeline.retry import Company, GiveUpReason, RetryPolicy
+from gateway.pipeline.retry import Company, GiveUpReason
+from gateway.pipeline.settings import Clocks, DestinationSettings
 from gateway.pipeline.settlement import Again, GivenUp, halves, settle
 from gateway.pipeline.spill import RestoredEvent
 from gateway.sender import Hold, Outcome, Retry, RetryReason, Sender
@@ -51,28 +51,6 @@ class Phase(Enum):
     WORKING = "working"
     DRAINING = "draining"
     STOPPED = "stopped"
-
-
-class DestinationSettings(Struct, frozen=True, kw_only=True):
-    """What an operator tunes; durations in seconds, sizes in bytes."""
-
-    max_events: int
-    max_bytes: int
-    flush_interval_seconds: float
-    sends_when_idle: bool
-    max_in_flight: int
-    max_requests_per_second: float
-    request_timeout_seconds: float
-    retry: RetryPolicy
-
-
-class Clocks(Struct, frozen=True):
-    """Where time and chance come from: a test brings its own."""
-
-    monotonic: Callable[[], float]
-    wall: Callable[[], float]
-    jitter: Callable[[], float]
-    """A random number in [0, 1)."""
 
 
 class Destination:

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 from gateway.entry import Receipt
 from gateway.event import Event
-from gateway.pipeline.destination import Clocks, Destination, DestinationSettings
+from gateway.pipeline.destination import Destination
+from gateway.pipeline.settings import Clocks, DestinationSettings
 from gateway.snapshots import DestinationCounters
 from tests.support.build import WALL_AT_START, event, settings
 from tests.support.clock import now, settle

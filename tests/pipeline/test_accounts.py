@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from gateway.entry import Batch
 from gateway.errors import BlockedError, RefusedError, SendError, ThrottledError, UnavailableError
-from gateway.pipeline.destination import DestinationSettings
 from gateway.pipeline.retry import RetryPolicy
+from gateway.pipeline.settings import DestinationSettings
 from gateway.sender import Delivered, Hold, Limits, Outcome, Rejected, Retry, RetryAlone, RetryReason
 from tests.pipeline.desk import Desk
 from tests.support.build import event

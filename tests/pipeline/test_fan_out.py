@@ -8,8 +8,9 @@ from gateway.admission import Accepted, Draining, NoRoom
 from gateway.errors import EventTooLargeError, InvalidEventError, UndeliverableEventError
 from gateway.event import Event
 from gateway.pipeline.buffer import EVENT_OVERHEAD_BYTES
-from gateway.pipeline.destination import Destination, DestinationSettings
+from gateway.pipeline.destination import Destination
 from gateway.pipeline.fan_out import FanOut
+from gateway.pipeline.settings import DestinationSettings
 from gateway.sender import Delivered, Limits
 from tests.pipeline.desk import clocks
 from tests.support.build import event, events, settings

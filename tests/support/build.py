@@ -4,8 +4,8 @@ import json
 
 from gateway.entry import Entry, Receipt
 from gateway.event import Event
-from gateway.pipeline.destination import DestinationSettings
 from gateway.pipeline.retry import RetryPolicy
+from gateway.pipeline.settings import DestinationSettings
 
 WALL_AT_START = 1_767_225_600.0
 """2026-01-01T00:00:00Z: the wall clock when a virtual clock stands at 0."""
