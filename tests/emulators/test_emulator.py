@@ -2,6 +2,7 @@
 
 import asyncio
 
+import aiohttp
 import pytest
 
 from gateway.emulators.aws import AwsBusOptions, AwsEmulator
@@ -36,9 +37,12 @@ async def test_closing_is_safe_twice_and_without_a_start() -> None:
     """Like every part with a life of its own."""
     bus = AwsEmulator()
     await bus.aclose()
-    await bus.start()
+    url = await bus.start()
     await bus.aclose()
     await bus.aclose()
+    async with aiohttp.ClientSession() as client:
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await client.get(url)
 
 
 async def test_it_can_be_started_again_but_not_twice_at_once() -> None:

@@ -158,10 +158,13 @@ async def test_drain_and_aclose_are_safe_without_a_start_and_twice() -> None:
     for _ in range(2):
         await receiver.drain()
         await receiver.aclose(0.0)
-    await receiver.start()
+    (bound,) = await receiver.start()
     for _ in range(2):
         await receiver.drain()
         await receiver.aclose(asyncio.get_running_loop().time() + SOON)
+    assert isinstance(bound, ListenTcp)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(bound.host, bound.port)
 
 
 async def test_a_slow_request_is_answered_with_408() -> None:

@@ -121,13 +121,14 @@ async def test_extensions_can_be_left_out() -> None:
 async def test_a_temporary_key_goes_with_its_security_token() -> None:
     """Signed, as the vendor's SDK does it."""
     key = AccessKey(security_token="gQpjbi1ub3J0aC00DummySecurityToken/+==")
-    await sent(
+    bus = await sent(
         event(),
         options=HuaweiBusOptions(access_keys=(key,)),
         access_key=ACCESS_KEY,
         secret_key=Secret(SECRET_KEY),
         security_token=Secret(key.security_token or ""),
     )
+    assert len(bus.received) == 1
 
 
 async def test_a_fixed_token_is_sent_as_it_is() -> None:
