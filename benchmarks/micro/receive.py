@@ -18,9 +18,10 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from gateway.admission import ACCEPTED, Admission
+from gateway.app import receiver_limits
+from gateway.config import ReceiverConfig
 from gateway.entry import Receipt
 from gateway.event import Event
-from gateway.receiver.limits import ReceiverLimits
 from gateway.receiver.protocol import HttpConnection
 from gateway.receiver.service import Service
 
@@ -117,7 +118,9 @@ def measure(protocol: asyncio.Protocol, chunks: Sequence[bytes], requests: int) 
 
 def receiver() -> HttpConnection:
     """A connection of its own."""
-    return HttpConnection(Service(OpenIntake(), ReceiverLimits(), clock=time.monotonic, wall_clock=time.time))
+    return HttpConnection(
+        Service(OpenIntake(), receiver_limits(ReceiverConfig()), clock=time.monotonic, wall_clock=time.time)
+    )
 
 
 def main() -> None:

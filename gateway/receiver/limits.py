@@ -4,16 +4,16 @@ from msgspec import Struct
 
 
 class ReceiverLimits(Struct, frozen=True, kw_only=True):
-    """Every limit of the HTTP side; the application fills it from its configuration."""
+    """Every limit of the HTTP side; those that an operator sets have their defaults in the configuration."""
 
-    max_body_bytes: int = 4 << 20
+    max_body_bytes: int
     """One request's body, as it comes and again when it is inflated."""
-    max_receiving_bytes: int = 64 << 20
+    max_receiving_bytes: int
     """Bodies being read, all connections together."""
-    max_connections: int = 1024
-    idle_timeout_seconds: float = 75.0
+    max_connections: int
+    idle_timeout_seconds: float
     """Between two requests of a connection."""
-    request_timeout_seconds: float = 10.0
+    request_timeout_seconds: float
     """From the first byte of a request to its last."""
     linger_seconds: float = 1.0
     """From our end of a connection to its end: time for the client to read the last answer."""

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.receiver.limits import ReceiverLimits
 from gateway.receiver.server import ListenTcp, Receiver
 from tests.producers.javascript import Node
 from tests.support.intake import FakeIntake
+from tests.support.limits import limited
 
 JAVASCRIPT = Path(__file__).with_name("javascript")
 INSTALL_SECONDS = 120
@@ -27,7 +27,7 @@ def intake() -> FakeIntake:
 @pytest.fixture
 async def url(intake: FakeIntake) -> AsyncIterator[str]:
     """Where producers send to."""
-    receiver = Receiver(intake, ReceiverLimits(), [ListenTcp("127.0.0.1", 0)])
+    receiver = Receiver(intake, limited(), [ListenTcp("127.0.0.1", 0)])
     try:
         (bound,) = await receiver.start()
         assert isinstance(bound, ListenTcp)

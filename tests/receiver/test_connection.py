@@ -3,13 +3,13 @@
 import pytest
 
 from gateway.admission import NoRoom
-from gateway.receiver.limits import ReceiverLimits
 from gateway.receiver.protocol import HttpConnection
 from tests.support.http import EVENT, STRUCTURED, Wire, chunked, delivery, request
+from tests.support.limits import limited
 from tests.support.transport import FakeTransport
 
 EXPECT = b"Expect: 100-continue"
-LIMITS = ReceiverLimits(
+LIMITS = limited(
     max_body_bytes=500_000,
     max_receiving_bytes=1_000_000,
     max_connections=2,
@@ -121,7 +121,7 @@ def test_a_chunked_rest_of_a_refused_request_ends_the_connection() -> None:
 
 def test_bodies_being_read_are_bounded_over_all_connections() -> None:
     """Declared lengths count from the head on; beyond the limit 503, and room again when a body is done."""
-    wire = Wire(ReceiverLimits(max_receiving_bytes=1000))
+    wire = Wire(limited(max_receiving_bytes=1000))
     other, transport = wire.connect()
     wire.send(head(900))
     assert wire.statistics.receiving_bytes == 900
@@ -140,7 +140,7 @@ def test_bodies_being_read_are_bounded_over_all_connections() -> None:
 
 def test_chunked_bodies_count_as_they_come() -> None:
     """503 and close for the one that finds no room."""
-    wire = Wire(ReceiverLimits(max_receiving_bytes=1000))
+    wire = Wire(limited(max_receiving_bytes=1000))
     other, transport = wire.connect()
     other.data_received(head(950))
     answers = wire.send(chunked(EVENT))
@@ -152,7 +152,7 @@ def test_chunked_bodies_count_as_they_come() -> None:
 
 def test_a_chunked_body_holds_what_has_come() -> None:
     """Piece by piece, until it is whole; many small bodies together are bounded like one large one."""
-    wire = Wire(ReceiverLimits(max_receiving_bytes=100))
+    wire = Wire(limited(max_receiving_bytes=100))
     others = [wire.connect() for _ in range(2)]
     parts = [chunked(EVENT)[: -len(EVENT) // 2], chunked(EVENT)[-len(EVENT) // 2 :]]
     held = []

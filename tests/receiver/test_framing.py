@@ -4,6 +4,7 @@ import pytest
 
 from gateway.receiver.limits import ReceiverLimits
 from tests.support.http import EVENT, STRUCTURED, Answer, Wire, chunked, delivery, request
+from tests.support.limits import limited
 
 HOST = b"Host: gateway.example"
 
@@ -316,7 +317,7 @@ def test_a_connection_that_ends_between_requests_gets_no_answer() -> None:
     assert wire.statuses == {202: 1}
 
 
-LIMITS = ReceiverLimits(max_request_line_bytes=100, max_header_bytes=300, max_header_lines=6)
+LIMITS = limited(max_request_line_bytes=100, max_header_bytes=300, max_header_lines=6)
 
 
 def test_a_long_request_line_is_refused() -> None:

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from gateway.admission import Draining, NoRoom
 from gateway.errors import EventTooLargeError
 from gateway.receiver.heads import MAX_HEAD_BYTES, MAX_HEADS, MAX_SHAPES
-from gateway.receiver.limits import ReceiverLimits
 from gateway.receiver.protocol import MAX_STRANGE_HEADS
 from tests.support.http import BATCHED, EVENT, STRUCTURED, Wire, delivery, request
+from tests.support.limits import limited
 from tests.support.mutations import mutated, quick
 
 BINARY = (b"ce-specversion: 1.0", b"ce-source: /s", b"ce-type: t")
@@ -160,7 +160,7 @@ def test_a_known_head_finds_the_room_that_there_is() -> None:
 def test_a_known_head_knows_the_limits_of_a_body() -> None:
     """Its own, and that of all bodies together."""
     longer = EVENT + b" " * 1000
-    for limits in (ReceiverLimits(max_body_bytes=1000), ReceiverLimits(max_receiving_bytes=1000)):
+    for limits in (limited(max_body_bytes=1000), limited(max_receiving_bytes=1000)):
         first, known = Wire(limits), Wire(limits)
         refused = statuses(first, delivery(body=longer))
         assert refused in ([413], [503])
@@ -169,7 +169,7 @@ def test_a_known_head_knows_the_limits_of_a_body() -> None:
 
 def test_a_known_head_knows_the_limit_of_a_head() -> None:
     """Its lines may be longer than those of the first."""
-    wire = Wire(ReceiverLimits(max_header_bytes=300))
+    wire = Wire(limited(max_header_bytes=300))
     requests = [binary(b"ce-id: " + b"x" * size, body=b"x" * 300) for size in (1, 100, 299, 1)]
     assert statuses(wire, *requests) == [202, 202, 431]
 
@@ -194,7 +194,7 @@ def test_a_failure_of_ours_under_a_known_head_is_500(caplog: pytest.LogCaptureFi
 
 def test_a_request_under_a_known_head_is_life() -> None:
     """The time a connection may idle begins anew with it."""
-    wire = Wire(ReceiverLimits(idle_timeout_seconds=75.0))
+    wire = Wire(limited(idle_timeout_seconds=75.0))
     for _ in range(3):
         wire.send(delivery())
         wire.pass_time(50.0)
@@ -265,7 +265,7 @@ broken = mutated(st.sampled_from(SEEDS), SPLICES)
 @given(st.lists(st.sampled_from(SEEDS) | broken, min_size=2, max_size=8))
 def test_the_same_answers_are_given_with_heads_that_are_known_and_without(pieces: list[bytes]) -> None:
     """Each piece comes twice: whole, when it may be known, and cut, when only the parser reads it."""
-    known, cut = Wire(ReceiverLimits(max_body_bytes=300)), Wire(ReceiverLimits(max_body_bytes=300))
+    known, cut = Wire(limited(max_body_bytes=300)), Wire(limited(max_body_bytes=300))
     for piece in [*pieces, *pieces]:
         known.send(piece)
         cut.send(piece[:1])

@@ -7,8 +7,8 @@ import pytest
 
 from gateway.errors import EventTooLargeError, InvalidEventError, Reason
 from gateway.receiver.inflate import Coding, UnsupportedCodingError, content_coding, inflate
-from gateway.receiver.limits import ReceiverLimits
 from tests.support.http import BATCHED, EVENT, STRUCTURED, Wire, delivery, request
+from tests.support.limits import limited
 
 LIMIT = 1000
 ENCODED = {Coding.GZIP: gzip.compress(EVENT), Coding.DEFLATE: zlib.compress(EVENT)}
@@ -143,7 +143,7 @@ def test_a_corrupt_body_is_answered_with_400() -> None:
 
 def test_a_body_over_the_limit_after_decoding_is_too_large() -> None:
     """413 with the limit; the encoded bytes were within it."""
-    wire = Wire(ReceiverLimits(max_body_bytes=200))
+    wire = Wire(limited(max_body_bytes=200))
     answer = wire.send(delivery(b"Content-Encoding: gzip", body=gzip.compress(b"x" * 201)))[0]
     assert answer.status == 413
     assert "200" in answer.problem["detail"]
@@ -153,7 +153,7 @@ def test_a_body_over_the_limit_before_decoding_is_too_large() -> None:
     """413 from its length alone, whatever it would become."""
     body = gzip.compress(EVENT, compresslevel=0) + gzip.compress(b"") * 10
     head = request(STRUCTURED, b"Content-Encoding: gzip", b"Content-Length: %d" % len(body))
-    answers = Wire(ReceiverLimits(max_body_bytes=len(body) - 1)).send(head)
+    answers = Wire(limited(max_body_bytes=len(body) - 1)).send(head)
     assert [answer.status for answer in answers] == [413]
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from gateway.errors import InvalidEventError
 from gateway.receiver.inflate import Coding, UnsupportedCodingError, content_coding, inflate
-from gateway.receiver.limits import ReceiverLimits
 from tests.support.http import BATCHED, EVENT, STRUCTURED, Wire, chunked, delivery, request
+from tests.support.limits import limited
 from tests.support.mutations import mutated, quick
 
 SEEDS = (
@@ -39,7 +39,7 @@ streams = mutated(st.lists(st.sampled_from(SEEDS), min_size=1, max_size=3).map(b
 @given(streams, st.integers(1, 50))
 def test_any_bytes_get_answers_that_are_the_clients_fault(data: bytes, piece: int) -> None:
     """In any pieces; every answer is counted, and every accepted request is an answer of 202."""
-    wire = Wire(ReceiverLimits(max_body_bytes=300, max_receiving_bytes=400, max_header_bytes=500))
+    wire = Wire(limited(max_body_bytes=300, max_receiving_bytes=400, max_header_bytes=500))
     answers = wire.send(data, piece=piece)
     wire.connection.eof_received()
     wire.pass_time(100.0)

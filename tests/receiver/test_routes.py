@@ -8,9 +8,9 @@ import pytest
 
 from gateway.admission import Draining, NoRoom
 from gateway.errors import EventTooLargeError, Fault, Reason, UndeliverableEventError
-from gateway.receiver.limits import ReceiverLimits
 from tests.support.http import BATCHED, EVENT, WALL_TIME, Answer, Wire, delivery, request
 from tests.support.intake import FakeIntake
+from tests.support.limits import limited
 
 BINARY = (b"ce-specversion: 1.0", b"ce-id: 1", b"ce-source: /s", b"ce-type: t")
 INVALID = b'{"specversion":"1.0","id":"","source":"/s"}'
@@ -366,7 +366,7 @@ def test_an_unknown_expectation_fails(expectation: bytes) -> None:
 
 def test_what_can_be_refused_earlier_is_refused_earlier() -> None:
     """The order of §16, each request wrong in all that comes later."""
-    limits = ReceiverLimits(max_body_bytes=10)
+    limits = limited(max_body_bytes=10)
     wrong = (b"Expect: 200-ok", b"Content-Encoding: br")
     full = FakeIntake()
     full.foreseen = NoRoom(1)

@@ -14,12 +14,13 @@ from gateway.receiver.limits import ReceiverLimits
 from gateway.receiver.server import Listen, ListenTcp, ListenUnix, Receiver
 from tests.support.http import EVENT, STRUCTURED, Answer, answers, delivery, request
 from tests.support.intake import FakeIntake
+from tests.support.limits import limited
 
 LOOPBACK = ListenTcp("127.0.0.1", 0)
-QUICK = ReceiverLimits(
+QUICK = limited(
     request_timeout_seconds=0.02, idle_timeout_seconds=0.02, linger_seconds=0.02, max_connections=2
 )
-PATIENT = ReceiverLimits()
+PATIENT = limited()
 SOON = 5.0
 """Seconds that no test needs: a bound, so that a fault fails and does not hang."""
 
@@ -169,7 +170,7 @@ async def test_drain_and_aclose_are_safe_without_a_start_and_twice() -> None:
 
 async def test_a_slow_request_is_answered_with_408() -> None:
     """And the answer arrives, with the connection's end behind it."""
-    limits = ReceiverLimits(request_timeout_seconds=0.02, linger_seconds=0.02)
+    limits = limited(request_timeout_seconds=0.02, linger_seconds=0.02)
     async with running(limits=limits) as (_, [bound]), connected(bound) as client:
         await client.send(delivery()[:-1])
         assert (await client.answer()).status == 408
@@ -193,7 +194,7 @@ async def test_an_early_answer_is_not_lost_while_the_body_still_comes() -> None:
 
 async def test_one_connection_too_many_is_told_so() -> None:
     """503 before it asks anything."""
-    limits = ReceiverLimits(max_connections=1)
+    limits = limited(max_connections=1)
     async with running(limits=limits) as (_, [bound]), connected(bound) as first:
         assert (await first.post()).status == 202
         async with connected(bound) as second:

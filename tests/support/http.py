@@ -9,6 +9,7 @@ from gateway.receiver.protocol import HttpConnection
 from gateway.receiver.service import Service
 from gateway.snapshots import ReceiverStatistics
 from tests.support.intake import FakeIntake
+from tests.support.limits import limited
 from tests.support.transport import FakeTransport
 
 EVENT = b'{"specversion":"1.0","id":"1","source":"/s","type":"t","data":{"n":1}}'
@@ -93,7 +94,7 @@ class Wire:
         self.intake = intake or FakeIntake()
         self.service = Service(
             self.intake,
-            limits or ReceiverLimits(),
+            limits or limited(),
             clock=lambda: self.now,
             wall_clock=lambda: self.wall_time,
         )

@@ -1,0 +1,16 @@
+"""The receiver's limits as they are by default, but for what a test changes."""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from gateway.app import receiver_limits
+from gateway.config import ReceiverConfig
+from gateway.receiver.limits import ReceiverLimits
+
+DEFAULTS = receiver_limits(ReceiverConfig())
+
+
+def limited(**changes: Any) -> ReceiverLimits:
+    """The defaults of the configuration with `changes`."""
+    return replace(DEFAULTS, **changes)
