@@ -131,7 +131,7 @@ class HttpConnection(asyncio.Protocol):
                 self._line = behind_whole_requests(data) if before is Phase.IDLE else UNKNOWN_LINE
         elif self._phase is not Phase.IDLE:
             self._watch(data)
-        if self._headers and self.is_receiving:
+        if self._headers and self.is_receiving and self._may_be_too_large():
             self._watch_lines()
         if self._answers:
             self._write()
@@ -223,11 +223,7 @@ class HttpConnection(asyncio.Protocol):
         parser, headers = self._parser, self._headers
         limits = self._service.limits
         self._method = parser.get_method()
-        if (
-            self._since
-            or self._chunk_bytes > limits.max_header_bytes
-            or len(headers) > limits.max_header_lines
-        ):
+        if self._since or self._may_be_too_large():
             check_header_size(headers, limits)  # most heads come whole, and are small
         version = parser.get_http_version()
         fields = combine(headers)
@@ -357,6 +353,11 @@ class HttpConnection(asyncio.Protocol):
                 self._end_with(header_too_large(limits))
         elif self._phase is Phase.BODY and self._body.is_silent(len(data)):
             self._end_with(header_too_large(limits))
+
+    def _may_be_too_large(self) -> bool:
+        """Whether the header lines are worth adding up; behind the first chunk `_watch` counts the bytes."""
+        limits = self._service.limits
+        return self._chunk_bytes > limits.max_header_bytes or len(self._headers) > limits.max_header_lines
 
     def _watch_lines(self) -> None:
         """Bound what is kept of a head, or of a trailer, whose end has not come: it may never come."""
