@@ -1,6 +1,6 @@
 """The answers to "will you take these events?": what the pipeline says and the receiver writes down."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -25,9 +25,38 @@ class Draining(Struct, frozen=True):
     retry_after_seconds: int
 
 
-Admission = Accepted | NoRoom | Draining
+class Unwritten(Struct, frozen=True):
+    """A journal could not be written, and so no destination took anything."""
+
+    retry_after_seconds: int
+
+
+Admission = Accepted | NoRoom | Draining | Unwritten
 
 ACCEPTED = Accepted()
+
+
+class Pending:
+    """An admission that the disk has yet to decide; `then` is told once, in a later turn of the loop."""
+
+    __slots__ = ("then",)
+
+    def __init__(self) -> None:
+        self.then: Callable[[Admission], None] | None = None
+        """Set by who was given this, before the loop turns."""
+
+    def decide(self, admission: Admission) -> None:
+        """Tell it."""
+        if self.then is not None:
+            self.then(admission)
+
+
+class Caller(Protocol):
+    """A producer that waits until its events are delivered."""
+
+    def receipt(self, destination: str) -> Receipt:
+        """What that destination tells of every event of the request; asked for once by each it goes to,
+        before any is told of."""
 
 
 class Intake(Protocol):
@@ -46,10 +75,11 @@ class Intake(Protocol):
         """
 
     def accept(
-        self, events: Sequence[Event], destination: str | None, receipt: Receipt | None = None
-    ) -> Admission:
+        self, events: Sequence[Event], destination: str | None, caller: Caller | None = None
+    ) -> Admission | Pending:
         """Take every event to every destination asked for, or none to any.
 
-        Raises EventTooLargeError or UndeliverableEventError if a destination can never take one of
-        them; the faults carry the event's index if there are several.
+        `caller` waits for the delivery; its receipts are told only of what was accepted. Raises
+        EventTooLargeError or UndeliverableEventError if a destination can never take one of them; the
+        faults carry the event's index if there are several.
         """

@@ -264,7 +264,7 @@ class App:
             return
         for entry in left:
             if entry.receipt is not None:
-                entry.receipt.spilled(entry)
+                entry.receipt.kept(entry)
         log.warning("events were spilled for the next start", extra=extra | {"file": str(path)})
 
     def _check_accounts(self) -> None:

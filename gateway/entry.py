@@ -17,8 +17,11 @@ class Receipt(Protocol):
     def given_up(self, entry: "Entry", code: str, message: str) -> None:
         """It is dead-lettered or expired."""
 
-    def spilled(self, entry: "Entry") -> None:
+    def kept(self, entry: "Entry") -> None:
         """The process ends before the bus took it; it is on disk for the next start."""
+
+    def keeps(self, entry: "Entry") -> bool:
+        """Whether it stands on disk already as it is, so that a crash does not lose it."""
 
 
 class Entry(Struct, gc=False):
@@ -31,6 +34,8 @@ class Entry(Struct, gc=False):
     attempt: int = 0
     """Sends so far that count against `delivery.max_attempts`."""
     receipt: Receipt | None = None
+    is_awaited: bool = False
+    """Whether its producer waits for the delivery, and so sends nothing more before it."""
 
 
 class Batch(Struct, frozen=True):

@@ -57,6 +57,19 @@ BATCH_EVENTS_BOUNDS = (1, 2, 3, 5, 7, 10, 12, 14, 16, 18, 20, 50, 100, 500)
 FILL_RATIO_BOUNDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 
 
+class StorageStatistics(Struct):
+    """What the disk was asked for and gave, over every journal and the spill."""
+
+    journal_commit_seconds: Histogram = field(default_factory=lambda: Histogram(SECONDS_BOUNDS))
+    """From the begin of a group's write until it is on disk."""
+    journal_failures: int = 0
+    """Writes that failed: none of their events was accepted."""
+    journal_bytes: int = 0
+    """What the journals' files take on disk."""
+    set_aside: int = 0
+    """Records of journal and spill that could not be read at the start."""
+
+
 class DestinationCounters(Struct):
     """What has happened at one destination since the start. Raised by the pipeline alone."""
 

@@ -194,8 +194,9 @@ class Destination:
     async def _deliver(self, batch: Batch) -> None:
         started = self._clocks.monotonic()
         result = await attempt(self.sender, batch, timeout_seconds=self._settings.request_timeout_seconds)
-        self._account.answered(result, self._clocks.monotonic() - started, self._clocks.wall())
-        self._settle(batch, result)
+        seconds = self._clocks.monotonic() - started
+        self._account.answered(result, seconds, self._clocks.wall())
+        self._settle(batch, result, seconds)
         if result.outcome is not BusOutcome.DELIVERED or self._settings.sends_when_idle:
             self._waits_for_events = False
         if not self._waits_for_events:  # else this slot is one more than the loop has a use for
@@ -222,10 +223,10 @@ class Destination:
 
     # Settlement.
 
-    def _settle(self, batch: Batch, result: Attempt) -> None:
-        """Act on every outcome; then nothing of `batch` is in flight any more."""
+    def _settle(self, batch: Batch, result: Attempt, seconds: float) -> None:
+        """Act on every outcome, known after `seconds`; then nothing of `batch` is in flight any more."""
         now = self._clocks.monotonic()
-        self._adjust(result, now)
+        self._adjust(result, seconds, now)
         if result.splits:
             self._split(batch, now)
             return
@@ -257,12 +258,12 @@ class Destination:
         assert task is not None, "called by the task of a batch"
         del self._sending[task]
 
-    def _adjust(self, result: Attempt, now: float) -> None:
+    def _adjust(self, result: Attempt, seconds: float, now: float) -> None:
         """Tell the pressure how the bus answered; whatever waited for its return goes at once."""
         pressure, before, was_probing = self._pressure, self._pressure.health, self._pressure.is_probing
         match result.error:
             case None if result.outcome is BusOutcome.DELIVERED:
-                pressure.answered(now)
+                pressure.answered(now, seconds=seconds, in_flight=len(self._sending))
             case ThrottledError() as error:
                 hint = error.retry_after_seconds
                 pressure.throttled(now, retry_after_seconds=hint, jitter=self._clocks.jitter())
@@ -270,13 +271,13 @@ class Destination:
                 pressure.blocked(now)
             case SendError() as error if not isinstance(error, RefusedError):
                 hint = error.retry_after_seconds if isinstance(error, UnavailableError) else None
-                pressure.unavailable(now, retry_after_seconds=hint)
+                pressure.unavailable(now, retry_after_seconds=hint, in_flight=len(self._sending))
             case _ if any(isinstance(outcome, Hold) for outcome in result.outcomes):
                 pressure.blocked(now)
             case _ if any(_is_throttled(outcome) for outcome in result.outcomes):
                 pressure.throttled(now, retry_after_seconds=None, jitter=self._clocks.jitter())
             case _:
-                pressure.answered(now)
+                pressure.answered(now, seconds=seconds, in_flight=len(self._sending))
         if was_probing and not pressure.is_probing:
             self._backlog.hasten(now)
         self._account.health_changed(before, pressure.health)

@@ -76,8 +76,8 @@ class Pressure:
         """A request goes out."""
         self._pace.sent(now)
 
-    def answered(self, now: float) -> None:
-        """The bus took a request."""
+    def answered(self, now: float, *, seconds: float, in_flight: int) -> None:
+        """The bus took a request after `seconds`; it was one of `in_flight`, itself counted."""
         self._failures = 0
         self._pace.answered(now)
         if now < self._paused_until and not self.is_probing:
@@ -104,8 +104,8 @@ class Pressure:
         self._throttled_at = now
         self.health = Health.THROTTLED
 
-    def unavailable(self, now: float, *, retry_after_seconds: float | None) -> None:
-        """A request got no usable answer, or one that says when to come again."""
+    def unavailable(self, now: float, *, retry_after_seconds: float | None, in_flight: int) -> None:
+        """One of `in_flight` requests got no usable answer, or one that says when to come again."""
         self._failures += 1
         self._paused_until = max(self._paused_until, now + (retry_after_seconds or 0.0))
         if self._failures >= FAILURES_UNTIL_DOWN or self.is_probing:

@@ -101,9 +101,13 @@ class SpilledLine:
         """It is in the dead letters."""
         self._file.settle(self._number)
 
-    def spilled(self, entry: Entry) -> None:  # noqa: ARG002 - likewise
+    def kept(self, entry: Entry) -> None:  # noqa: ARG002 - likewise
         """It stands in a newer file."""
         self._file.settle(self._number)
+
+    def keeps(self, entry: Entry) -> bool:  # noqa: ARG002 - likewise
+        """It is in its file."""
+        return True
 
 
 def notes_of(path: Path) -> Path:

@@ -72,7 +72,7 @@ def test_a_file_goes_with_its_last_entry_and_not_before(tmp_path: Path) -> None:
     settle(delivered)
     given_up.receipt.given_up(as_entry(given_up), "bad", "")
     assert path.exists()
-    spilled.receipt.spilled(as_entry(spilled))
+    spilled.receipt.kept(as_entry(spilled))
     assert not path.exists()
 
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from gateway.admission import ACCEPTED, Admission
-from gateway.entry import Receipt
+from gateway.admission import ACCEPTED, Admission, Caller, Pending
 from gateway.errors import InvalidEventError
 from gateway.event import Event
 
@@ -40,8 +39,8 @@ class FakeIntake:
         self,
         events: Sequence[Event],
         destination: str | None,
-        receipt: Receipt | None = None,  # noqa: ARG002 - nobody waits here
-    ) -> Admission:
+        caller: Caller | None = None,  # noqa: ARG002 - nobody waits here
+    ) -> Admission | Pending:
         """`admission`, raised if it is an error; the events are kept if it takes them."""
         if isinstance(self.admission, Exception):
             raise self.admission

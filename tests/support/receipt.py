@@ -17,6 +17,10 @@ class FakeReceipt:
         """It is dead-lettered or expired."""
         self.told.append(("given_up", entry.event.id, code, message))
 
-    def spilled(self, entry: Entry) -> None:
+    def kept(self, entry: Entry) -> None:
         """It is on disk for the next start."""
-        self.told.append(("spilled", entry.event.id))
+        self.told.append(("kept", entry.event.id))
+
+    def keeps(self, entry: Entry) -> bool:  # noqa: ARG002 - the receipt's signature
+        """It keeps nothing."""
+        return False
