@@ -117,6 +117,10 @@ class Backlog:
         moments = [head.arrived_at for head in heads if head is not None]
         return min([*moments, self._retries.oldest_arrival()])
 
+    def entries(self) -> list[Entry]:
+        """Every entry; they stay."""
+        return self._planner.entries() + self._buffer.entries() + self._retries.entries()
+
     def give_back(self) -> list[Entry]:
         """Every entry, no longer held here; their room stays held in the buffer."""
         return self._planner.give_back() + self._buffer.take(len(self._buffer)) + self._retries.give_back()

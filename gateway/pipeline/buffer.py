@@ -36,6 +36,7 @@ class Buffer:
         self.max_bytes = max_bytes
         self._waiting: deque[Entry] = deque()
         self._waiting_size = 0
+        self._waiting_awaited = 0
         self._held_events = 0
         self._held_bytes = 0
 
@@ -49,8 +50,13 @@ class Buffer:
         return self._waiting_size
 
     @property
+    def is_all_awaited(self) -> bool:
+        """Whether of all that can be taken somebody waits for the delivery."""
+        return 0 < self._waiting_awaited == len(self._waiting)
+
+    @property
     def held(self) -> int:
-        """Entries offered and not yet released."""
+        """Entries offered or reserved, and not yet released."""
         return self._held_events
 
     @property
@@ -71,15 +77,27 @@ class Buffer:
 
     def offer(self, entries: Sequence[Entry]) -> bool:
         """Take all of `entries` or none; False is backpressure."""
+        if not self.reserve(entries):
+            return False
+        self.enter(entries)
+        return True
+
+    def reserve(self, entries: Sequence[Entry]) -> bool:
+        """Hold room for all of `entries` or for none, until they `enter` or are released."""
         events = len(entries)
         held_events = self._held_events + events
         held_bytes = self._held_bytes + json_bytes(entries) + events * EVENT_OVERHEAD_BYTES
         if held_events > self.max_events or held_bytes > self.max_bytes:
             return False
         self._held_events, self._held_bytes = held_events, held_bytes
+        return True
+
+    def enter(self, entries: Sequence[Entry]) -> None:
+        """Let entries wait, in order of arrival, that have room."""
         self._waiting += entries
         self._waiting_size += sum_of_sizes(entries)
-        return True
+        if entries[0].is_awaited:  # they are of one request
+            self._waiting_awaited += len(entries)
 
     def readmit(self, entries: Sequence[Entry]) -> None:
         """Take entries that were accepted by an earlier life of the process: never refused."""
@@ -91,16 +109,22 @@ class Buffer:
         self._held_events += len(entries)
         self._held_bytes += json_bytes(entries) + len(entries) * EVENT_OVERHEAD_BYTES
 
+    def entries(self) -> list[Entry]:
+        """All that can be taken, oldest first; they stay."""
+        return list(self._waiting)
+
     def take(self, max_entries: int) -> list[Entry]:
         """The oldest entries, at most so many; their room stays held."""
         waiting = self._waiting
         if len(waiting) <= max_entries:
             taken = list(waiting)
             waiting.clear()
-            self._waiting_size = 0
+            self._waiting_size = self._waiting_awaited = 0
             return taken
         taken = [waiting.popleft() for _ in range(max_entries)]
         self._waiting_size -= sum_of_sizes(taken)
+        if self._waiting_awaited:
+            self._waiting_awaited -= _awaited(taken)
         return taken
 
     def restore(self, entries: Sequence[Entry]) -> None:
@@ -116,6 +140,7 @@ class Buffer:
             older.append(waiting.popleft())
         waiting.extendleft(reversed(in_order_of_arrival([*entries, *older])))
         self._waiting_size += sum_of_sizes(entries)
+        self._waiting_awaited += _awaited(entries)
 
     def release(self, entries: Sequence[Entry]) -> None:
         """They are settled: their room is free again."""
@@ -147,6 +172,10 @@ def sum_of_sizes(entries: Sequence[Entry]) -> int:
     if len(entries) == 1:
         return entries[0].size
     return sum([entry.size for entry in entries])
+
+
+def _awaited(entries: Sequence[Entry]) -> int:
+    return sum([entry.is_awaited for entry in entries])
 
 
 def in_order_of_arrival(entries: Iterable[Entry]) -> list[Entry]:

@@ -10,12 +10,9 @@ from collections.abc import Coroutine, Sequence
 from enum import Enum
 from math import inf
 
-from msgspec.structs import replace
-
 from gateway.entry import Batch, Entry, Receipt
 from gateway.errors import (
     BlockedError,
-    Fault,
     InvalidEventError,
     RefusedError,
     SendError,
@@ -24,6 +21,7 @@ from gateway.errors import (
 )
 from gateway.event import Event
 from gateway.pipeline.account import Account
+from gateway.pipeline.admit import admit_all
 from gateway.pipeline.backlog import Backlog, Departure
 from gateway.pipeline.buffer import Buffer, in_order_of_arrival
 from gateway.pipeline.burial import Burial
@@ -101,7 +99,7 @@ class Destination:
         """The size of each as the bus counts it; raises EventTooLargeError or UndeliverableEventError."""
         if len(events) == 1:
             return [self.sender.admit(events[0])]
-        return admit_batch(self.sender, events)
+        return admit_all(self.sender, events)
 
     def has_room(self, events: int, event_bytes: int) -> bool:
         """Whether so many events with so many bytes of JSON would be taken now."""
@@ -113,13 +111,40 @@ class Destination:
 
     def offer(self, events: Sequence[Event], sizes: Sequence[int], receipt: Receipt | None) -> bool:
         """Hold events that were admitted, all of them; or False, for want of room."""
-        now = self._clocks.monotonic()
-        entries = [Entry(event, size, now, 0, receipt) for event, size in zip(events, sizes, strict=True)]
+        entries = self._entries_of(events, sizes, receipt)
         if not self._buffer.offer(entries):
             return False
         self._account.counters.accepted += len(entries)
         self._arrived(len(entries))
         return True
+
+    def reserve(
+        self, events: Sequence[Event], sizes: Sequence[int], receipt: Receipt | None
+    ) -> Sequence[Entry] | None:
+        """The entries of events that were admitted, with room held for them; or None, for want of room."""
+        entries = self._entries_of(events, sizes, receipt)
+        return entries if self._buffer.reserve(entries) else None
+
+    def enter(self, entries: Sequence[Entry]) -> None:
+        """Accept entries with room reserved: now they are on disk."""
+        now = self._clocks.monotonic()
+        for entry in entries:
+            entry.arrived_at = now
+        self._buffer.enter(entries)
+        self._account.counters.accepted += len(entries)
+        self._arrived(len(entries))
+
+    def cancel(self, entries: Sequence[Entry]) -> None:
+        """Give up the room reserved for entries that are not on disk."""
+        self._release(entries)
+
+    def _entries_of(
+        self, events: Sequence[Event], sizes: Sequence[int], receipt: Receipt | None
+    ) -> list[Entry]:
+        now, is_awaited = self._clocks.monotonic(), receipt is not None
+        return [
+            Entry(event, size, now, 0, receipt, is_awaited) for event, size in zip(events, sizes, strict=True)
+        ]
 
     def retry_after_seconds(self, events: int, event_bytes: int) -> int:
         """When there should be room for them, at the rate at which room is coming free."""
@@ -318,6 +343,12 @@ class Destination:
             log.warning("not everything was delivered before the deadline", extra={
                 "destination": self.name, "events": self._buffer.held})  # fmt: skip
 
+    def entries(self) -> list[Entry]:
+        """Every entry that is held at this moment, oldest first."""
+        sent = [entry for batch in self._sending.values() for entry in batch]
+        unburied = [*self._burial.writing, *self._burial.waiting]
+        return in_order_of_arrival([*sent, *self._backlog.entries(), *unburied])
+
     async def stop(self) -> list[Entry]:
         """Cancel what is in flight; every entry that is not settled, oldest first. They stay held."""
         self._phase = Phase.STOPPED
@@ -376,19 +407,3 @@ class Destination:
 
 def _is_throttled(outcome: Outcome) -> bool:
     return isinstance(outcome, Retry) and outcome.reason is RetryReason.THROTTLED
-
-
-def admit_batch(sender: Sender, events: Sequence[Event]) -> list[int]:
-    """The size of each event; what `admit` raises for the first refused one, with every fault indexed."""
-    sizes: list[int] = []
-    refused: InvalidEventError | None = None
-    faults: list[Fault] = []
-    for index, event in enumerate(events):
-        try:
-            sizes.append(sender.admit(event))
-        except InvalidEventError as error:
-            refused = refused or error
-            faults += [replace(fault, index=index) for fault in error.faults]
-    if refused is not None:
-        raise type(refused)(refused.detail, *faults)
-    return sizes

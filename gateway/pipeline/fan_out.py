@@ -1,20 +1,31 @@
 """The way in to every destination: all of them take all events of a request, or none takes any."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from gateway.admission import ACCEPTED, Admission, Draining, NoRoom
+from gateway.admission import ACCEPTED, Admission, Caller, Draining, NoRoom, Pending
 from gateway.entry import Receipt
 from gateway.errors import EventTooLargeError, Fault, Reason
 from gateway.event import Event
+from gateway.pipeline.commitment import Commitment, Share, Store
 from gateway.pipeline.destination import Destination
 
 
 class FanOut:
-    """The intake of all destinations: checks each, then offers to each, with no await in between."""
+    """The intake of all destinations: checks each, then offers to each, with no await in between.
 
-    def __init__(self, destinations: Mapping[str, Destination], *, drain_seconds: float) -> None:
+    `stores` are the journals of those destinations that have one.
+    """
+
+    def __init__(
+        self,
+        destinations: Mapping[str, Destination],
+        *,
+        drain_seconds: float,
+        stores: Mapping[str, Store] | None = None,
+    ) -> None:
         self._by_name = {name: (destination,) for name, destination in destinations.items()}
         self._all = tuple(destinations.values())
+        self._stores = stores or {}
         self._draining: Draining | None = None
         self._drain_seconds = drain_seconds
 
@@ -38,26 +49,42 @@ class FanOut:
         return self._room_for(self._targets(destination), 1, body_bytes)
 
     def accept(
-        self, events: Sequence[Event], destination: str | None, receipt: Receipt | None = None
-    ) -> Admission:
+        self, events: Sequence[Event], destination: str | None, caller: Caller | None = None
+    ) -> Admission | Pending:
         """Take every event to every destination asked for, or none to any."""
         if self._draining is not None:
             return self._draining
         if not events:
             return ACCEPTED  # an empty batch is valid, and nobody's
         targets = self._targets(destination)
-        if len(targets) == 1:  # the usual one: its own offer is the check
+        if len(targets) == 1 and not self._stores:  # the usual one: its own offer is the check
             (target,) = targets
-            if target.offer(events, target.admit(events), receipt):
+            if target.offer(events, target.admit(events), _receipt(caller, target)):
                 return ACCEPTED
             return self._no_room(targets, len(events), _json_bytes(events))
         sizes = [target.admit(events) for target in targets]
         room = self._room_for(targets, len(events), _json_bytes(events))
-        if room is ACCEPTED:
-            for target, target_sizes in zip(targets, sizes, strict=True):
-                taken = target.offer(events, target_sizes, receipt)
-                assert taken, "room was checked"
-        return room
+        if room is not ACCEPTED:
+            return room
+        if any(target.name in self._stores for target in targets):
+            return Commitment(list(self._shares(targets, sizes, events, caller)), events).pending
+        for target, target_sizes in zip(targets, sizes, strict=True):
+            taken = target.offer(events, target_sizes, _receipt(caller, target))
+            assert taken, "room was checked"
+        return ACCEPTED
+
+    def _shares(
+        self,
+        targets: Sequence[Destination],
+        sizes: Sequence[Sequence[int]],
+        events: Sequence[Event],
+        caller: Caller | None,
+    ) -> Iterator[Share]:
+        """What each will hold once the disk has it, with room held from now on."""
+        for target, target_sizes in zip(targets, sizes, strict=True):
+            entries = target.reserve(events, target_sizes, _receipt(caller, target))
+            assert entries is not None, "room was checked"
+            yield Share(target, self._stores.get(target.name), entries)
 
     def _targets(self, destination: str | None) -> tuple[Destination, ...]:
         return self._all if destination is None else self._by_name[destination]
@@ -77,6 +104,10 @@ class FanOut:
                     Fault(Reason.TOO_LARGE),
                 )
         return NoRoom(max(target.retry_after_seconds(events, event_bytes) for target in full))
+
+
+def _receipt(caller: Caller | None, target: Destination) -> Receipt | None:
+    return None if caller is None else caller.receipt(target.name)
 
 
 def _json_bytes(events: Sequence[Event]) -> int:

@@ -68,6 +68,8 @@ class FlushTiming:
             return FlushReason.FULL
         if self.is_past(oldest.arrived_at, now):
             return FlushReason.INTERVAL
+        if buffer.is_all_awaited:  # those who could bring company wait themselves
+            return FlushReason.IDLE
         if self.sends_when_idle and not in_flight:
             return FlushReason.IDLE
         return None

@@ -64,9 +64,13 @@ class Planner:
         """When `next_batch` will have one if nothing else arrives."""
         return now if self._planned else self._timing.next_due(self._buffer, now, in_flight=in_flight)
 
+    def entries(self) -> list[Entry]:
+        """Every entry that is planned and not sent."""
+        return [entry for planned in self._planned for entry in planned.batch.entries]
+
     def give_back(self) -> list[Entry]:
-        """Every entry that is planned and not sent, no longer planned."""
-        entries = [entry for planned in self._planned for entry in planned.batch.entries]
+        """The same, no longer planned."""
+        entries = self.entries()
         self._planned.clear()
         self.waiting_events = 0
         return entries

@@ -143,9 +143,13 @@ class RetryQueue:
         """The earliest arrival among them; infinity: none waits."""
         return min((w.entries[0].arrived_at for _, _, w in self._heap), default=inf)
 
+    def entries(self) -> list[Entry]:
+        """Every entry that waits, the first due first."""
+        return [entry for _, _, waiting in sorted(self._heap) for entry in waiting.entries]
+
     def give_back(self) -> list[Entry]:
-        """Every entry, no longer waiting."""
-        entries = [entry for _, _, waiting in sorted(self._heap) for entry in waiting.entries]
+        """The same, no longer waiting."""
+        entries = self.entries()
         self._heap.clear()
         self.waiting_events = 0
         return entries

@@ -32,22 +32,41 @@ class BufferMachine(RuleBasedStateMachine):
         self.away: list[Entry] = []
         self.now = 0.0
 
-    def _arrivals(self, sizes: list[int]) -> list[Entry]:
+    def _arrivals(self, sizes: list[int], *, is_awaited: bool = False) -> list[Entry]:
         self.now += 1.0
-        return [
+        arrived = [
             entry(size=size, arrived_at=self.now, of=event(str(size), json_bytes=4 * size)) for size in sizes
         ]
+        for each in arrived:
+            each.is_awaited = is_awaited
+        return arrived
 
-    @rule(sizes=st.lists(SIZES, min_size=1, max_size=5))
-    def offer(self, sizes: list[int]) -> None:
+    @rule(sizes=st.lists(SIZES, min_size=1, max_size=5), is_awaited=st.booleans())
+    def offer(self, sizes: list[int], *, is_awaited: bool) -> None:
         """All or none, and none only for want of room."""
-        offered = self._arrivals(sizes)
+        offered = self._arrivals(sizes, is_awaited=is_awaited)
         held = [*self.waiting, *self.away]
         fits = len(held) + len(offered) <= MAX_EVENTS and room(held) + room(offered) <= MAX_BYTES
         assert self.buffer.has_room(len(offered), sum(len(each.event.json) for each in offered)) is fits
         assert self.buffer.offer(offered) is fits
         if fits:
             self.waiting += offered
+
+    @rule(sizes=st.lists(SIZES, min_size=1, max_size=5), enters=st.booleans())
+    def reserve(self, sizes: list[int], *, enters: bool) -> None:
+        """Room is held from then on, until they enter, or are released without having waited."""
+        reserved = self._arrivals(sizes)
+        before = self.buffer.statistics()
+        if not self.buffer.reserve(reserved):
+            assert not self.buffer.has_room(len(reserved), sum(len(each.event.json) for each in reserved))
+            return
+        assert self.buffer.statistics().held_bytes == before.held_bytes + room(reserved)
+        assert len(self.buffer) == before.waiting_events
+        if enters:
+            self.buffer.enter(reserved)
+            self.waiting += reserved
+        else:
+            self.buffer.release(reserved)
 
     @rule(target=taken, count=st.integers(0, 8))
     def take(self, count: int) -> list[Entry]:
@@ -87,6 +106,9 @@ class BufferMachine(RuleBasedStateMachine):
         assert len(self.buffer) == statistics.waiting_events == len(self.waiting)
         assert self.buffer.size == statistics.waiting_size == sum(each.size for each in self.waiting)
         assert self.buffer.oldest is (self.waiting[0] if self.waiting else None)
+        assert [id(each) for each in self.buffer.entries()] == [id(each) for each in self.waiting]
+        all_awaited = bool(self.waiting) and all(each.is_awaited for each in self.waiting)
+        assert self.buffer.is_all_awaited is all_awaited
 
 
 TestBuffer = BufferMachine.TestCase

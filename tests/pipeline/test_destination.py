@@ -82,6 +82,23 @@ async def test_with_when_idle_send_an_event_does_not_wait_for_company() -> None:
 
 
 @on_virtual_clock
+async def test_events_whose_producers_wait_leave_at_once() -> None:
+    """Together with those that came in the same turn; behind busy slots they gather."""
+    sender = FakeSender(always=Step(Delivered(), seconds=0.05))
+    async with running(sender, settings(max_in_flight=1)) as desk:
+        desk.accept("1", receipt=FakeReceipt())
+        desk.accept("2", receipt=FakeReceipt())
+        await until(0.01)
+        desk.accept("3", receipt=FakeReceipt())
+        await until(0.02)
+        desk.accept("4", receipt=FakeReceipt())
+        await until(1.0)
+        assert sender.sent == [("1", "2"), ("3", "4")]
+        assert sender.times == [0.0, 0.05]
+        assert desk.counters.batches["idle"] == 2
+
+
+@on_virtual_clock
 async def test_while_all_slots_are_busy_events_gather_and_leave_packed() -> None:
     """Slots come first and batches second: no partial batch is cut before a slot is free for it."""
     sender = FakeSender(always=Step(Delivered(), seconds=1.0))

@@ -108,7 +108,7 @@ async def test_draining_waits_for_the_dead_letters() -> None:
 
 @on_virtual_clock
 async def test_stopping_gives_back_exactly_what_is_not_settled() -> None:
-    """Buffered, planned, in flight, retrying, unburied: each once, oldest first."""
+    """Buffered, planned, in flight, retrying, unburied: each once, oldest first, as was shown before."""
     sender = FakeSender([Delivered(), Retry("broken"), Rejected("bad")])
     async with running(sender, settings(max_in_flight=1)) as desk:
         desk.dead_letters.is_full = True
@@ -122,7 +122,9 @@ async def test_stopping_gives_back_exactly_what_is_not_settled() -> None:
         await until(0.27)
         desk.accept("buffered")
         await until(0.28)
+        shown = desk.destination.entries()
         left = await desk.destination.stop()
+        assert shown == left
         assert ids(left) == ["retrying", "unburied", *in_flight, *planned, "buffered"]
         assert desk.held == len(left)
         assert desk.destination.statistics().unaccounted == 0

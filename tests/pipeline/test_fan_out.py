@@ -16,7 +16,7 @@ from tests.pipeline.desk import clocks
 from tests.support.build import event, events, settings
 from tests.support.clock import on_virtual_clock, until
 from tests.support.dead_letters import FakeDeadLetters
-from tests.support.receipt import FakeReceipt
+from tests.support.receipt import FakeCaller
 from tests.support.sender import UNDELIVERABLE_TYPE, FakeSender, Step
 
 SMALL = Limits(max_entries=10, max_bytes=200, max_entry_bytes=200)
@@ -119,13 +119,14 @@ async def test_while_draining_nothing_is_taken() -> None:
 
 
 @on_virtual_clock
-async def test_one_receipt_is_told_by_every_destination() -> None:
+async def test_a_caller_is_told_by_every_destination() -> None:
     """Once for each event and destination."""
-    a, b, receipt = destination("a"), destination("b"), FakeReceipt()
+    a, b, caller = destination("a"), destination("b"), FakeCaller()
     loops = [asyncio.create_task(each.run()) for each in (a, b)]
-    fan_out(a, b).accept(events(2), None, receipt)
+    fan_out(a, b).accept(events(2), None, caller)
+    assert caller.destinations == ["a", "b"]
     await until(1.0)
-    assert sorted(receipt.told) == [("delivered", "0", "None")] * 2 + [("delivered", "1", "None")] * 2
+    assert sorted(caller.told.told) == [("delivered", "0", "None")] * 2 + [("delivered", "1", "None")] * 2
     for each, loop in zip((a, b), loops, strict=True):
         await each.stop()
         await loop

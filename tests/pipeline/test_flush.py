@@ -81,3 +81,15 @@ def test_a_buffer_that_was_looked_through_is_full_only_once_it_has_grown() -> No
     assert when.is_full(buffer)
     when.expect_nothing()
     assert when.is_full(buffer_of(*[1] * 10))
+
+
+def test_where_every_producer_waits_nothing_else_is_waited_for() -> None:
+    """Nobody is left who could bring company, whatever is in flight; one who does not wait may."""
+    when, buffer = timing(), Buffer(max_events=10, max_bytes=10_000_000)
+    awaited, unawaited = entries(1, 1), entries(1)
+    for each in awaited:
+        each.is_awaited = True
+    buffer.offer(awaited)
+    assert when.due(buffer, 0.0, in_flight=3) is FlushReason.IDLE
+    buffer.offer(unawaited)
+    assert when.due(buffer, 0.0, in_flight=3) is None

@@ -1,4 +1,4 @@
-"""A receipt that remembers what it was told."""
+"""A receipt that remembers what it was told, and a caller that hands it out."""
 
 from gateway.entry import Entry
 
@@ -24,3 +24,16 @@ class FakeReceipt:
     def keeps(self, entry: Entry) -> bool:  # noqa: ARG002 - the receipt's signature
         """It keeps nothing."""
         return False
+
+
+class FakeCaller:
+    """A producer that waits: one receipt for all destinations, and which of them asked for it."""
+
+    def __init__(self) -> None:
+        self.told = FakeReceipt()
+        self.destinations: list[str] = []
+
+    def receipt(self, destination: str) -> FakeReceipt:
+        """The same for each."""
+        self.destinations.append(destination)
+        return self.told

@@ -1,0 +1,97 @@
+"""One request on its way to the disk: room is held for it, and nothing is accepted before it is written."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import product
+from typing import Protocol
+
+from msgspec import Struct
+
+from gateway.admission import ACCEPTED, Pending, Unwritten
+from gateway.entry import Entry, Receipt
+from gateway.event import Event
+from gateway.pipeline.destination import Destination
+
+RETRY_SECONDS = 1
+"""What a producer is told when a journal fails: it is tried once a second."""
+
+
+class Store(Protocol):
+    """Where events are on disk before they are accepted; shared by the destinations that name it."""
+
+    def append(
+        self, events: Sequence[Event], destinations: Sequence[str], told: Callable[[bool], None]
+    ) -> Sequence[int]:
+        """The number of each record; `told`, in a later turn of the loop, whether all of them are on disk."""
+
+    def record(self, number: int, destination: str, caller: Receipt | None) -> Receipt:
+        """The receipt of an entry; it passes every word on to `caller`, and settles the record."""
+
+    def settle(self, number: int, destination: str) -> None:
+        """That destination owes the record no more."""
+
+
+class Share(Struct, frozen=True):
+    """What one destination will hold of the request."""
+
+    destination: Destination
+    store: Store | None
+    entries: Sequence[Entry]
+
+
+class _Appended(Struct, frozen=True):
+    """What one store was given."""
+
+    store: Store
+    names: Sequence[str]
+    numbers: Sequence[int]
+
+
+class Commitment:
+    """The entries of one request, with room held for all of them, until every store has answered."""
+
+    def __init__(self, shares: Sequence[Share], events: Sequence[Event]) -> None:
+        self.pending = Pending()
+        self._shares = shares
+        self._failed: list[Store] = []
+        stores = {id(share.store): share.store for share in shares if share.store is not None}
+        self._unanswered = len(stores)
+        self._appended = [
+            _append(store, [share for share in shares if share.store is store], events, self._answered)
+            for store in stores.values()
+        ]
+
+    def _answered(self, store: Store, is_written: bool) -> None:  # noqa: FBT001 - a callback's one word
+        if not is_written:
+            self._failed.append(store)
+        self._unanswered -= 1
+        if self._unanswered:
+            return
+        if self._failed:
+            self._withdraw()
+            self.pending.decide(Unwritten(RETRY_SECONDS))
+            return
+        for share in self._shares:
+            share.destination.enter(share.entries)
+        self.pending.decide(ACCEPTED)
+
+    def _withdraw(self) -> None:
+        """Leave nothing of the request: what another store has written, it is not to give back."""
+        for share in self._shares:
+            share.destination.cancel(share.entries)
+        for appended in self._appended:
+            if appended.store not in self._failed:
+                for number, name in product(appended.numbers, appended.names):
+                    appended.store.settle(number, name)
+
+
+def _append(
+    store: Store, shares: Sequence[Share], events: Sequence[Event], answered: Callable[[Store, bool], None]
+) -> _Appended:
+    """Give a store the events, once, and every entry of its shares the receipt of its record."""
+    names = [share.destination.name for share in shares]
+    numbers = store.append(events, names, partial(answered, store))
+    for share in shares:
+        for number, entry in zip(numbers, share.entries, strict=True):
+            entry.receipt = store.record(number, share.destination.name, entry.receipt)
+    return _Appended(store, names, numbers)
