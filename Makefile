@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: help run test check format bench lock clean
+.PHONY: help run test check format bench outage soak lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -29,6 +29,12 @@ format: $(VENV)/.dev  ## format the code and mend what the linter can mend
 
 bench: $(VENV)/.dev  ## measure: packing, memory, and CPU time per event
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+outage: $(VENV)/.dev  ## take the bus away for a minute under load: losses, memory, recovery
+	@$(BIN)/python -m benchmarks.outage $(ARGS)
+
+soak: $(VENV)/.dev  ## ten minutes of load before a bus that fails in every way
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
 lock: $(VENV)/.dev  ## pin the newest allowed versions of every dependency, with hashes
 	@$(LOCK) pyproject.toml requirements/build.in --output-file requirements/run.txt

@@ -5,8 +5,9 @@ checks, costs more than the gateway that is to be measured. `GET /received` tell
 """
 
 import asyncio
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import orjson
 from httptools import HttpRequestParser
@@ -28,11 +29,32 @@ class Received(Struct):
     requests: int = 0
 
 
+class Book(Protocol):
+    """Keeps what arrives."""
+
+    received: Received
+
+    def take(self, entries: Sequence[Any]) -> None:
+        """Keep the entries of one request; called before it is answered."""
+
+
+class CountsOnly:
+    """The cheapest book."""
+
+    def __init__(self) -> None:
+        self.received = Received()
+
+    def take(self, entries: Sequence[Any]) -> None:
+        """Count them."""
+        self.received.events += len(entries)
+        self.received.requests += 1
+
+
 class BusConnection(asyncio.Protocol):
     """One connection of a sender or of the benchmark."""
 
-    def __init__(self, received: Received) -> None:
-        self._received = received
+    def __init__(self, book: Book) -> None:
+        self._book = book
         self._parser = HttpRequestParser(self)
         self._operation = b""
         self._body = b""
@@ -64,16 +86,15 @@ class BusConnection(asyncio.Protocol):
         self._transport.write(_HEAD % (len(answer), answer))
 
     def _answer(self) -> bytes:
-        received = self._received
         match self._operation:
             case b"AWSEvents.PutEvents":
                 entries: list[Any] = orjson.loads(self._body)["Entries"]
-                received.events += len(entries)
-                received.requests += 1
+                self._book.take(entries)
                 return _taken(len(entries))
             case b"AWSEvents.DescribeEventBus":
                 return b'{"Name":"default","Arn":"arn:aws:events:us-east-1:123456789012:event-bus/default"}'
             case _:
+                received = self._book.received
                 return orjson.dumps({"events": received.events, "requests": received.requests})
 
 
@@ -85,8 +106,8 @@ def _taken(entries: int) -> bytes:
 
 async def main() -> None:
     """Serve until killed."""
-    received = Received()
-    await serve(lambda: BusConnection(received))
+    book = CountsOnly()
+    await serve(lambda: BusConnection(book))
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         runner.run(main)
 
 
-async def serve(protocol: Callable[[], asyncio.Protocol]) -> None:
-    """Listen with `protocol` until cancelled."""
-    server = await asyncio.get_running_loop().create_server(protocol, HOST, 0, backlog=1024)
+async def serve(protocol: Callable[[], asyncio.Protocol], *, port: int = 0) -> None:
+    """Listen with `protocol` until cancelled, on a free port if `port` is 0."""
+    server = await asyncio.get_running_loop().create_server(protocol, HOST, port, backlog=1024)
     announce(server.sockets[0].getsockname()[1])
     await server.serve_forever()
 
