@@ -11,14 +11,7 @@ from enum import Enum
 from math import inf
 
 from gateway.entry import Batch, Entry, Receipt
-from gateway.errors import (
-    BlockedError,
-    InvalidEventError,
-    RefusedError,
-    SendError,
-    ThrottledError,
-    UnavailableError,
-)
+from gateway.errors import InvalidEventError
 from gateway.event import Event
 from gateway.pipeline.account import Account
 from gateway.pipeline.admit import admit_all
@@ -27,6 +20,7 @@ from gateway.pipeline.buffer import Buffer, in_order_of_arrival
 from gateway.pipeline.burial import Burial
 from gateway.pipeline.dead_letter import DeadLetters
 from gateway.pipeline.delivery import Attempt, BusOutcome, attempt
+from gateway.pipeline.feedback import tell
 from gateway.pipeline.flush import FlushTiming
 from gateway.pipeline.forecast import seconds_to_full, seconds_until_room
 from gateway.pipeline.pressure import PROBE_SECONDS, Pressure
@@ -34,7 +28,7 @@ from gateway.pipeline.retry import Company, GiveUpReason
 from gateway.pipeline.settings import Clocks, DestinationSettings
 from gateway.pipeline.settlement import Again, GivenUp, halves, settle
 from gateway.pipeline.spill import RestoredEvent
-from gateway.sender import Hold, Outcome, Retry, RetryReason, Sender
+from gateway.sender import RetryReason, Sender
 from gateway.snapshots import DestinationStatistics, count
 
 log = logging.getLogger(__name__)
@@ -286,23 +280,14 @@ class Destination:
     def _adjust(self, result: Attempt, seconds: float, now: float) -> None:
         """Tell the pressure how the bus answered; whatever waited for its return goes at once."""
         pressure, before, was_probing = self._pressure, self._pressure.health, self._pressure.is_probing
-        match result.error:
-            case None if result.outcome is BusOutcome.DELIVERED:
-                pressure.answered(now, seconds=seconds, in_flight=len(self._sending))
-            case ThrottledError() as error:
-                hint = error.retry_after_seconds
-                pressure.throttled(now, retry_after_seconds=hint, jitter=self._clocks.jitter())
-            case BlockedError():
-                pressure.blocked(now)
-            case SendError() as error if not isinstance(error, RefusedError):
-                hint = error.retry_after_seconds if isinstance(error, UnavailableError) else None
-                pressure.unavailable(now, retry_after_seconds=hint, in_flight=len(self._sending))
-            case _ if any(isinstance(outcome, Hold) for outcome in result.outcomes):
-                pressure.blocked(now)
-            case _ if any(_is_throttled(outcome) for outcome in result.outcomes):
-                pressure.throttled(now, retry_after_seconds=None, jitter=self._clocks.jitter())
-            case _:
-                pressure.answered(now, seconds=seconds, in_flight=len(self._sending))
+        tell(
+            pressure,
+            result,
+            seconds=seconds,
+            in_flight=len(self._sending),
+            now=now,
+            jitter=self._clocks.jitter(),
+        )
         if was_probing and not pressure.is_probing:
             self._backlog.hasten(now)
         self._account.health_changed(before, pressure.health)
@@ -403,7 +388,3 @@ class Destination:
             health=self._pressure.health,
             last_error=account.last_error,
         )
-
-
-def _is_throttled(outcome: Outcome) -> bool:
-    return isinstance(outcome, Retry) and outcome.reason is RetryReason.THROTTLED
