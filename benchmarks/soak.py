@@ -3,7 +3,8 @@
 Events of 200 B to 60 kB come in all content modes, producers go away in the middle, and the emulated
 Amazon bus, which checks every signature and size, changes its faults every few seconds. Promised are that
 everything accepted is at the bus or in a dead letter at the end, and the sum in every scrape, else the
-exit code is 1; memory stands beside its aim.
+exit code is 1; memory stands beside its aim. The first of the faults is an outage that fills the buffer,
+so that memory after the first minute is all that it may be, and what is more at the end has leaked.
 """
 
 import argparse
@@ -37,10 +38,13 @@ MIX = Mix(median_bytes=1_500, sigma=1.2)
 CONNECTIONS = 32
 MANNERS = Manners(leave=0.005, break_off=0.005)
 SECTIONS = {
+    "buffer.max_bytes": "32MiB",
     "delivery.request_timeout": f"{BUS_TIMEOUT_SECONDS:g}s",
     "delivery.backoff_max": "2s",
     "dead_letters.max_bytes": "4GiB",  # none of them is to go: they are counted
 }
+FILL_SECONDS = 22.0
+"""At 500 events a second, with 640 bytes of overhead for each, 40 MB."""
 MEMORY_AIM = 0.1
 FIRST_SECONDS = 60.0
 AROUND_SECONDS = 10.0
@@ -120,7 +124,9 @@ async def load_under_faults(
             group.create_task(narrate(watch, every_seconds=min(10.0, plan.seconds / 2))),
             group.create_task(collect(bus, arrivals)),
         ]
-        weather = group.create_task(change_faults(bus, Random(plan.seed)))
+        weather = group.create_task(
+            change_faults(bus, Random(plan.seed), first_seconds=min(FILL_SECONDS, plan.seconds / 4))
+        )
         load = group.create_task(producers.run())
         began = time.monotonic()
         await asyncio.sleep(plan.seconds)
@@ -136,8 +142,10 @@ async def load_under_faults(
     return Times(began, ended)
 
 
-async def change_faults(bus: AwsEmulator, dice: Random) -> None:
-    """One spell after the other, until cancelled."""
+async def change_faults(bus: AwsEmulator, dice: Random, *, first_seconds: float) -> None:
+    """An outage, then one spell after the other, until cancelled."""
+    bus.faults = Faults(down=True)
+    await asyncio.sleep(first_seconds)
     for spell in spells(dice):
         bus.faults = spell.faults
         await asyncio.sleep(spell.seconds)
