@@ -95,7 +95,8 @@ class KnownHeads:
         first, headers = shape.first, list(shape.first.headers)
         for (place, name), value in zip(shape.slots, values, strict=True):
             headers[place] = (name, value)
-        known = Exchange(first.binding, first.destination, first.mode, first.coding, headers), int(length)
+        exchange = Exchange(first.binding, first.destination, first.mode, first.coding, headers, first.terms)
+        known = exchange, int(length)
         if len(values) == 1:
             if len(self._heads) == MAX_HEADS:
                 self._heads.clear()

@@ -1,7 +1,8 @@
 """One HTTP/1.1 connection: bytes in, answers out, in the parser's callbacks and without a task.
 
 Knows asyncio's transport and httptools' parser; what a request means it asks `routes`. All answers go
-through `_answer`, in the order of their requests, and are written once per readable chunk.
+through `_answer`, in the order of their requests, and are written once per readable chunk; from the first
+that is not known yet on they stand in line, and are written once per turn in which some become known.
 """
 
 import asyncio
@@ -13,7 +14,9 @@ from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrad
 from httptools.parser.errors import HttpParserInvalidMethodError
 
 from gateway.errors import Reason
+from gateway.receiver.answers import Answers
 from gateway.receiver.body import Body
+from gateway.receiver.flow import Flow
 from gateway.receiver.framing import (
     HTTP_1_1,
     behind_whole_requests,
@@ -39,6 +42,7 @@ from gateway.receiver.responses import (
 from gateway.receiver.routes import Exchange, Request
 from gateway.receiver.service import Service
 from gateway.receiver.upgrade import HeadSeen
+from gateway.receiver.waiting import Waiting
 
 logger = logging.getLogger(__name__)
 
@@ -53,15 +57,20 @@ CONNECTION_RETRY_SECONDS = 1
 
 
 class Phase(Enum):
-    """Where a connection stands. IDLE → HEAD → BODY → IDLE; any → CLOSING, which is final."""
+    """Where a connection stands. IDLE → HEAD → BODY → IDLE; any → ENDING → CLOSING, which is final."""
 
     IDLE = "idle"
     HEAD = "head"
     BODY = "body"
     REFUSED = "refused"
     """Answered from its head; its body is read away."""
+    ENDING = "ending"
+    """Its last answer is put down, if not written; nothing more is read."""
     CLOSING = "closing"
     """Our side has ended; what still comes is thrown away, so that no reset overtakes the last answer."""
+
+
+ENDED = (Phase.ENDING, Phase.CLOSING)
 
 
 class HttpConnection(asyncio.Protocol):
@@ -71,18 +80,21 @@ class HttpConnection(asyncio.Protocol):
         # For the connection's life.
         self._service = service
         self._transport: asyncio.Transport
+        self._flow: Flow
         self._body = Body(service)
         self.on_body = self._body.add
         """The parser's: a piece of the body."""
+        self._answers = Answers(service, self)
         self._parser = HttpRequestParser(self)
         self._phase = Phase.IDLE
         self._since = 0.0
         """When the phase or the request began; 0.0: within this chunk, to be noted at its end."""
-        self._is_write_paused = False
+        self._has_client_ended = False
         self._strange_heads = 0
         """Requests since the last whose head was known."""
         # For one readable chunk.
-        self._answers: list[bytes] = []
+        self._in_line_before = 0
+        """Answers that stand in line from chunks before."""
         self._chunk_bytes = 0
         # For one request.
         self._line = b""
@@ -103,6 +115,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Join the receiver's connections; beyond their limit be told so, beyond twice the limit be gone."""
         self._transport = cast("asyncio.Transport", transport)
+        self._flow = Flow(self._transport)
         service = self._service
         self._since = service.clock()
         present = len(service.connections)
@@ -115,13 +128,12 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, which answers it; then write the answers, and note the time."""
-        if self._phase is Phase.CLOSING:
-            return
         before = self._phase
         may_be_known = before is Phase.IDLE and self._strange_heads < MAX_STRANGE_HEADS
-        if may_be_known and self._answer_known(data):
+        if (may_be_known and self._answer_known(data)) or before in ENDED:
             return
         self._chunk_bytes = len(data)
+        self._in_line_before = len(self._answers.line)
         self._feed(data, before)
         if may_be_known:
             self._remember(data)
@@ -131,41 +143,61 @@ class HttpConnection(asyncio.Protocol):
                 self._line = behind_whole_requests(data) if before is Phase.IDLE else UNKNOWN_LINE
         elif self._phase is not Phase.IDLE:
             self._watch(data)
-        if self._headers and self.is_receiving and self._may_be_too_large():
+        if self._headers and self._is_receiving and self._may_be_too_large():
             self._watch_lines()
-        if self._answers:
+        if self._answers.encoded:
             self._write()
 
-    def eof_received(self) -> None:
-        """The client has ended its side: a request cut short is none. The transport closes itself."""
-        if self.is_receiving:
+    def eof_received(self) -> bool:
+        """The client has ended its side: a request cut short is none. What it is owed it still gets.
+
+        Then the transport is kept (True), else it closes itself; one that has no half cannot be kept.
+        """
+        self._has_client_ended = True
+        if self._is_receiving:
             self._end_with(malformed(400, "the connection ended within the request"))
+        elif self._answers.line:
+            self._end()
+        return bool(self._answers.line) and self._transport.can_write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Give back what was held."""
         self._phase = Phase.CLOSING
         self._body.release()
+        self._answers.drop()
         del self._parser  # it holds this object's methods, and is held by it
         self._service.connections.discard(self)
         self._service.on_connection_ended()
 
     def pause_writing(self) -> None:
         """The client does not read its answers, so no more of its requests are read."""
-        self._is_write_paused = True
-        self._transport.pause_reading()
+        self._flow.pause_writing()
 
     def resume_writing(self) -> None:
         """The client has read."""
-        self._is_write_paused = False
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
+        self._flow.resume_writing()
 
     # the receiver's side
 
     @property
-    def is_receiving(self) -> bool:
+    def has_open_request(self) -> bool:
         """Whether there is a request that has begun to come and is not answered."""
-        return self._phase in (Phase.HEAD, Phase.BODY)
+        return self._is_receiving or bool(self._answers.line)
+
+    def write_known(self) -> None:
+        """Write the answers that are known from the front of the line on; the last owed may be the last."""
+        if self._phase is Phase.CLOSING:
+            return
+        answers = self._answers
+        ends = self._phase is Phase.ENDING or (self._service.is_draining and not self._is_receiving)
+        if answers.advance(ends=ends):
+            self._end()
+        if not answers.encoded:
+            return
+        if self._phase is Phase.IDLE:
+            self._since = self._service.clock()
+        self._flow.owe(too_much=answers.is_full)
+        self._write()
 
     def check_time(self, now: float) -> None:
         """End what has lasted too long at `now`: a request, a pause between two, our wait for the end."""
@@ -177,16 +209,16 @@ class HttpConnection(asyncio.Protocol):
             case Phase.HEAD | Phase.BODY if lasted >= limits.request_timeout_seconds:
                 self._end_with(TIMED_OUT)
             case Phase.REFUSED if lasted >= limits.request_timeout_seconds:
-                self._close()
+                self._end_without_answer()
             case Phase.CLOSING if lasted >= limits.linger_seconds:
                 self._transport.abort()
 
     def close_idle(self) -> None:
         """End the connection now if no request is under way."""
-        if self._phase is not Phase.IDLE:
+        if self._phase is not Phase.IDLE or self._answers.line:
             return
         self._phase = Phase.CLOSING
-        if self._is_write_paused:
+        if self._flow.is_write_paused:
             self._transport.abort()
         else:
             self._transport.close()
@@ -199,7 +231,7 @@ class HttpConnection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """A request's first byte; after an answer that ends the connection there is no next request."""
-        if self._phase is Phase.CLOSING:
+        if self._phase is not Phase.IDLE:
             raise _Ended
         self._phase = Phase.HEAD
         self._since = 0.0
@@ -241,7 +273,7 @@ class HttpConnection(asyncio.Protocol):
         self._phase = Phase.BODY
         self._body.expect(length or 0)
         if waits:
-            self._answers.append(CONTINUE)
+            self._answers.put_interim(CONTINUE)
 
     def on_message_complete(self) -> None:
         """The request is complete, and so is its answer."""
@@ -252,11 +284,20 @@ class HttpConnection(asyncio.Protocol):
         if self._phase is Phase.BODY:
             assert self._exchange is not None, "found good before its body"
             self._answer(self._service.routes.body(self._exchange, self._body.take()))
-        if self._phase is not Phase.CLOSING:
+        if self._phase is Phase.BODY or self._phase is Phase.REFUSED:
             self._phase = Phase.IDLE
             self._since = 0.0
 
     # within
+
+    @property
+    def _is_receiving(self) -> bool:
+        return self._phase in (Phase.HEAD, Phase.BODY)
+
+    @property
+    def _answers_in_chunk(self) -> int:
+        """How many requests of this chunk have been answered, known or not."""
+        return len(self._answers.encoded) + len(self._answers.line) - self._in_line_before
 
     def _answer_known(self, data: bytes) -> bool:
         """Answer `data` without the parser, which is between two requests, if that cannot make a difference.
@@ -276,19 +317,20 @@ class HttpConnection(asyncio.Protocol):
             return True
         self._answer(response)
         self._since = service.clock()
-        self._write()
+        if self._answers.encoded:
+            self._write()
         return True
 
     def _remember(self, data: bytes) -> None:
         """Know the head again, if `data` was one request, whole and found good."""
         self._strange_heads += 1
-        if self._phase is Phase.IDLE and self._exchange is not None and len(self._answers) == 1:
+        if self._phase is Phase.IDLE and self._exchange is not None and self._answers_in_chunk == 1:
             self._service.heads.remember(data, self._exchange)
 
     def _feed(self, data: bytes, before: Phase) -> None:
         """Give `data` to the parser, and whatever stops it its answer."""
         pieces: list[bytes | memoryview] = [data]
-        while pieces and self._phase is not Phase.CLOSING:
+        while pieces and self._phase not in ENDED:
             piece = pieces.pop()
             try:
                 self._parser.feed_data(piece)
@@ -313,7 +355,7 @@ class HttpConnection(asyncio.Protocol):
         if before is Phase.IDLE:
             line = behind_whole_requests(data)
         else:
-            line = UNKNOWN_LINE if self._answers or before is not Phase.HEAD else self._line + data
+            line = UNKNOWN_LINE if self._answers_in_chunk or before is not Phase.HEAD else self._line + data
         try:
             if (target := unknown_method(line, self._service.limits)) is None:
                 return
@@ -326,10 +368,10 @@ class HttpConnection(asyncio.Protocol):
         """Answer what stopped the parser for good: the client's fault, or ours."""
         cause = error.__context__
         match self._phase:
-            case Phase.CLOSING:
+            case Phase.ENDING | Phase.CLOSING:
                 pass  # the last answer is given, and what comes behind it gets none
             case Phase.REFUSED:
-                self._close()
+                self._end_without_answer()
             case _ if isinstance(error, HttpParserInvalidMethodError):
                 self._read_line(data, before)
             case _ if not isinstance(error, HttpParserCallbackError):
@@ -372,44 +414,58 @@ class HttpConnection(asyncio.Protocol):
             self._keeps_alive = False
         self._answer(response)
         self._method = b""
-        if self._phase is not Phase.CLOSING:
+        if self._phase not in ENDED:
             self._phase = Phase.REFUSED
 
-    def _answer(self, response: Response) -> None:
+    def _answer(self, answer: Response | Waiting) -> None:
         """Put down the answer to the oldest request without one; it is written with the chunk's others."""
-        service = self._service
-        statistics = service.statistics
-        statistics.requests[response.status] += 1
-        for reason, count in response.refused:
-            statistics.events_refused[reason] += count
-        closes = response.closes or service.is_draining or not self._keeps_alive
-        if closes:
-            self._phase = Phase.CLOSING
-        elif response is ACCEPTED:
-            self._answers.append(service.writer.accepted)
-            return
-        encode = service.writer.encode_head if self._method == b"HEAD" else service.writer.encode
-        self._answers.append(encode(response, closes=closes))
+        service, answers = self._service, self._answers
+        closes = service.is_draining or not self._keeps_alive
+        if answer is ACCEPTED and not closes and not answers.line:
+            service.statistics.requests[202] += 1
+            answers.encoded.append(service.writer.accepted)
+        elif isinstance(answer, Waiting) or answers.line:
+            answers.put_in_line(answer, is_head=self._method == b"HEAD")
+            self._flow.owe(too_much=answers.is_full)
+            if not self._keeps_alive or (isinstance(answer, Response) and answer.closes):
+                self._end()
+        else:
+            closes = closes or answer.closes
+            answers.put(answer, is_head=self._method == b"HEAD", closes=closes)
+            if closes:
+                self._end()
 
     def _write(self) -> None:
-        answers = self._answers
-        self._transport.write(answers[0] if len(answers) == 1 else b"".join(answers))
-        answers.clear()
-        if self._phase is Phase.CLOSING:
+        encoded = self._answers.encoded
+        self._transport.write(encoded[0] if len(encoded) == 1 else b"".join(encoded))
+        encoded.clear()
+        if self._phase is Phase.ENDING and not self._answers.line:
             self._close()
 
     def _end_with(self, response: Response) -> None:
         """The connection's last answer."""
         self._keeps_alive = False
         self._answer(response)
-        self._write()
+        if self._answers.encoded:
+            self._write()
+
+    def _end(self) -> None:
+        """Read no more: the last answer is put down."""
+        self._phase = Phase.ENDING
+        self._body.release()
+
+    def _end_without_answer(self) -> None:
+        """The last answer was put down before, and may be written by now."""
+        self._end()
+        if not self._answers.encoded and not self._answers.line:
+            self._close()
 
     def _close(self) -> None:
         """End our side; the client's end, or the sweep, ends the connection."""
         self._phase = Phase.CLOSING
         self._since = self._service.clock()
         self._body.release()
-        if self._transport.can_write_eof():
+        if self._transport.can_write_eof() and not self._has_client_ended:
             self._transport.write_eof()
         else:
             self._transport.close()

@@ -9,6 +9,7 @@ from email.utils import formatdate
 import msgspec
 from msgspec import Struct
 
+from gateway.admission import Draining, NoRoom, Unwritten
 from gateway.errors import Fault, GatewayError, InvalidEventError, Reason
 
 MAX_ERRORS = 100
@@ -30,6 +31,7 @@ PHRASES = {
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     501: "Not Implemented",
+    502: "Bad Gateway",
     503: "Service Unavailable",
     505: "HTTP Version Not Supported",
 }
@@ -100,13 +102,25 @@ class _ProblemError(Struct, omit_defaults=True):
 
 
 class _Problem(Struct, omit_defaults=True):
-    """Problem details (RFC 9457 3.1); of the type `about:blank` the title is the status phrase (4.2.1)."""
+    """Problem details (RFC 9457 3.1); of the type `about:blank` the title is the status phrase (4.2.1).
+
+    All behind the detail are extension members (3.2).
+    """
 
     type: str
     title: str
     status: int
     detail: str
     errors: list[_ProblemError]
+    code: str | None = None
+    results: Sequence[Struct] = ()
+
+
+class Undelivered(Struct, frozen=True):
+    """What a problem says of events that were accepted: a bus's own word, and what became of each."""
+
+    code: str
+    results: Sequence[Struct]
 
 
 _encode = msgspec.json.Encoder().encode
@@ -120,6 +134,7 @@ def problem(
     refused: Iterable[tuple[Reason, int]] | None = None,
     fields: bytes = b"",
     closes: bool = False,
+    undelivered: Undelivered | None = None,
 ) -> Response:
     """An answer with problem details; it counts as one refusal for the first fault's reason unless told."""
     body = _Problem(
@@ -128,6 +143,8 @@ def problem(
         status=status,
         detail=detail,
         errors=[_ProblemError(fault.reason, fault.index, fault.attribute) for fault in faults[:MAX_ERRORS]],
+        code=undelivered.code if undelivered else None,
+        results=undelivered.results if undelivered else (),
     )
     return Response(
         status,
@@ -160,13 +177,30 @@ def reason_of(error: InvalidEventError) -> Reason:
     return error.faults[0].reason if error.faults else _REASONS[error.http_status]
 
 
+def not_admitted(admission: NoRoom | Draining | Unwritten, *, events: int) -> Response:
+    """The answer to events that no destination took, or to a request that is refused before its body."""
+    seconds = admission.retry_after_seconds
+    match admission:
+        case NoRoom():
+            return unavailable(Reason.NO_ROOM, seconds, events=events)
+        case Draining():
+            return unavailable(Reason.DRAINING, seconds, events=events, closes=True)
+        case Unwritten():
+            return unavailable(Reason.NO_ROOM, seconds, events=events, detail=_UNWRITTEN)
+
+
 def unavailable(
-    reason: Reason, retry_after_seconds: int, *, events: int = 1, closes: bool = False
+    reason: Reason,
+    retry_after_seconds: int,
+    *,
+    events: int = 1,
+    closes: bool = False,
+    detail: str | None = None,
 ) -> Response:
     """503: no room, or draining; `Retry-After` in whole seconds, one at least."""
     return problem(
         503,
-        _UNAVAILABLE[reason],
+        detail or _UNAVAILABLE[reason],
         faults=(Fault(reason),),
         refused=((reason, events),),
         fields=b"Retry-After: %d\r\n" % max(1, retry_after_seconds),
@@ -188,6 +222,7 @@ _UNAVAILABLE = {
     Reason.NO_ROOM: "there is no room for this request now; send it again later",
     Reason.DRAINING: "the gateway is going down and takes nothing new",
 }
+_UNWRITTEN = "the journal cannot be written; send it again later"
 
 _ALLOW = b"Allow: POST, OPTIONS\r\n"
 

@@ -5,20 +5,22 @@ them the connection reads. Knows no socket and no parser.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from gateway.admission import Accepted, Admission, Draining, Intake, NoRoom
+from gateway.admission import Accepted, Intake, Pending
 from gateway.cloudevents.http import ContentMode, content_mode, read_events
 from gateway.errors import EventTooLargeError, Fault, InvalidEventError, Reason
 from gateway.event import Event
 from gateway.receiver.framing import Headers
 from gateway.receiver.inflate import Coding, UnsupportedCodingError, content_coding, inflate
 from gateway.receiver.limits import ReceiverLimits
+from gateway.receiver.prefer import read_preferences
 from gateway.receiver.responses import (
     ACCEPTED,
     CONSENT,
@@ -28,10 +30,12 @@ from gateway.receiver.responses import (
     OPTIONS,
     UNSUPPORTED_CODING,
     Response,
+    not_admitted,
     reason_of,
     refusal,
     unavailable,
 )
+from gateway.receiver.waiting import Terms, Waiting
 from gateway.snapshots import ReceiverStatistics
 
 
@@ -82,6 +86,7 @@ class Exchange(Struct, frozen=True, gc=False):
     mode: ContentMode
     coding: Coding | None
     headers: Headers
+    terms: Terms
 
 
 CLOUDEVENTS = Binding(mode=content_mode, read=read_events, accepted=ACCEPTED)
@@ -127,7 +132,7 @@ class Routes:
         try:
             admission = self._intake.foresee(length, destination)
             if not isinstance(admission, Accepted):
-                return _refused(admission, events=1)
+                return not_admitted(admission, events=1)
             binding = self._binding(path, request.fields)
             mode = binding.mode(request.headers)
             coding = content_coding(request.fields.get(b"content-encoding"))
@@ -140,7 +145,8 @@ class Routes:
             return unavailable(Reason.NO_ROOM, RECEIVING_RETRY_SECONDS)
         if b"expect" in request.fields and request.fields[b"expect"].lower() != b"100-continue":
             return EXPECTATION_FAILED
-        return Exchange(binding, destination, mode, coding, request.headers)
+        terms = self._terms(binding, request.fields.get(b"prefer"))
+        return Exchange(binding, destination, mode, coding, request.headers, terms)
 
     def has_room(self, exchange: Exchange, body: bytes) -> bool:
         """Whether `head` would let a body come that is there already, of a head it has taken before."""
@@ -154,7 +160,7 @@ class Routes:
         except InvalidEventError:
             return False
 
-    def body(self, exchange: Exchange, body: bytes) -> Response:
+    def body(self, exchange: Exchange, body: bytes) -> Response | Waiting:
         """The answer to a request that has come whole; its events are taken all or none."""
         try:
             if exchange.coding is not None:
@@ -165,13 +171,22 @@ class Routes:
         except InvalidEventError as error:
             return refusal(error, refused=_refused_events(error, body))
         self._statistics.events_received[exchange.mode] += len(events)
+        terms = exchange.terms
+        waiting = None if terms.wait_seconds is None else self._waiting(terms, events)
         try:
-            admission = self._intake.accept(events, exchange.destination)
+            admission = self._intake.accept(events, exchange.destination, waiting)
         except InvalidEventError as error:
             return refusal(error, refused=((reason_of(error), len(events)),))
         if isinstance(admission, Accepted):
-            return exchange.binding.accepted
-        return _refused(admission, events=len(events))
+            if waiting is None:
+                return terms.accepted
+            waiting.admitted(admission)
+        elif isinstance(admission, Pending):
+            waiting = waiting or self._waiting(terms, events)
+            admission.then = waiting.admitted
+        else:
+            return not_admitted(admission, events=len(events))
+        return waiting
 
     def refuse_method(self, target: bytes) -> Response:
         """The answer to a method that HTTP does not know."""
@@ -206,6 +221,18 @@ class Routes:
                 return route.binding
         raise AssertionError("every path has a route without a marker")
 
+    def _terms(self, binding: Binding, prefer: bytes | None) -> Terms:
+        """What the producer asks for; where it does not, what the operator does."""
+        preferences = read_preferences(prefer or b"")
+        wait, applied = preferences.wait_seconds, preferences.applied
+        if not applied:
+            return Terms(binding.accepted, self._limits.default_wait_seconds)
+        accepted = replace(binding.accepted, fields=binding.accepted.fields + applied)
+        return Terms(accepted, wait or None, applied)
+
+    def _waiting(self, terms: Terms, events: Sequence[Event]) -> Waiting:
+        return Waiting(terms, events, disk_seconds=self._limits.request_timeout_seconds)
+
     def _check_length(self, length: int) -> None:
         if length > self._limits.max_body_bytes:
             raise self._too_large()
@@ -232,16 +259,6 @@ def _without_delivery(request: Request) -> Response:
     if request.method != b"OPTIONS":
         return METHOD_NOT_ALLOWED
     return CONSENT if b"webhook-request-origin" in request.fields else OPTIONS
-
-
-def _refused(admission: Admission, *, events: int) -> Response:
-    match admission:
-        case NoRoom():
-            return unavailable(Reason.NO_ROOM, admission.retry_after_seconds, events=events)
-        case Draining():
-            return unavailable(Reason.DRAINING, admission.retry_after_seconds, events=events, closes=True)
-        case _:
-            raise AssertionError(admission)
 
 
 def _refused_events(error: InvalidEventError, body: bytes) -> list[tuple[Reason, int]]:

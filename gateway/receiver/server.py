@@ -94,13 +94,14 @@ class Receiver:
         """Stop listening and let open requests finish; every answer from now on is its connection's last.
 
         Idle connections stay until `aclose`, so that a request that comes on one gets the intake's 503
-        and not a reset. Returns when no request is open, at the latest after the request time-out.
+        and not a reset. Returns when no request is open: one that waits for its delivery is, until it is
+        told or its time is out.
         """
         self._stop_listening()
         if (service := self._service) is None:
             return
         service.is_draining = True
-        while any(connection.is_receiving for connection in service.connections):
+        while any(connection.has_open_request for connection in service.connections):
             await self._next_end()
 
     async def aclose(self, deadline: float) -> None:

@@ -1,5 +1,6 @@
 """What the connections of one receiver share: limits, counts, routes, the date, and one another."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -16,8 +17,11 @@ class Connection(Protocol):
     """An open connection, as its receiver sees it."""
 
     @property
-    def is_receiving(self) -> bool:
+    def has_open_request(self) -> bool:
         """Whether there is a request that has begun to come and is not answered."""
+
+    def write_known(self) -> None:
+        """Write the answers that have become known."""
 
     def check_time(self, now: float) -> None:
         """End what has lasted too long at `now`."""
@@ -51,6 +55,8 @@ class Service:
         self.heads = KnownHeads(limits)
         self.writer = ResponseWriter(wall_clock())
         self.connections: set[Connection] = set()
+        self._with_known: list[Connection] = []
+        """Those that write at the end of this turn of the loop."""
         self.is_draining = False
         """Whether every answer is its connection's last."""
         self.on_connection_ended: Callable[[], None] = _nothing
@@ -62,6 +68,20 @@ class Service:
         now = self.clock()
         for connection in tuple(self.connections):
             connection.check_time(now)
+
+    def write_soon(self, connection: Connection) -> None:
+        """Have it write in the loop's next turn: one call for all connections, one write for each.
+
+        What made its answer known, a bus's batch or a disk's, has more to tell first.
+        """
+        if not self._with_known:
+            asyncio.get_running_loop().call_soon(self._write_known)
+        self._with_known.append(connection)
+
+    def _write_known(self) -> None:
+        connections, self._with_known = self._with_known, []
+        for connection in connections:
+            connection.write_known()
 
 
 def _nothing() -> None:

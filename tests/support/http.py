@@ -1,7 +1,7 @@
 """HTTP/1.1 by hand: requests as bytes, answers read from bytes, and a connection to try them on."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from gateway.receiver.limits import ReceiverLimits
@@ -86,16 +86,25 @@ def answers(data: bytes) -> list[Answer]:
 
 
 class Wire:
-    """One connection to a receiver without a socket, and the clock that both go by."""
+    """One connection to a receiver without a socket, and the clock that both go by.
 
-    def __init__(self, limits: ReceiverLimits | None = None, intake: FakeIntake | None = None) -> None:
+    The clock stands still but for `pass_time`, unless it is given `clock`.
+    """
+
+    def __init__(
+        self,
+        limits: ReceiverLimits | None = None,
+        intake: FakeIntake | None = None,
+        *,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
         self.now = 1000.0
         self.wall_time = WALL_TIME
         self.intake = intake or FakeIntake()
         self.service = Service(
             self.intake,
             limits or limited(),
-            clock=lambda: self.now,
+            clock=clock or (lambda: self.now),
             wall_clock=lambda: self.wall_time,
         )
         self.connection, self.transport = self.connect()
