@@ -146,6 +146,7 @@ async def load_through_outage(bus: KillableBus, producers: Producers, watch: Wat
     """Kill the bus and start it again while the load goes on; return when all is settled."""
     async with asyncio.TaskGroup() as group:
         watching = [group.create_task(watch.run()), group.create_task(narrate(watch, every_seconds=1.0))]
+        await watch.next()
         load = group.create_task(producers.run())
         began = time.monotonic()
         await asyncio.sleep(plan.before_seconds)
@@ -168,17 +169,17 @@ async def load_through_outage(bus: KillableBus, producers: Producers, watch: Wat
 
 def memory_findings(watch: Watch, times: Times) -> Iterator[Finding]:
     """Before, during and after, and whether it stood still while the bus stayed away."""
-    before = watch.between(times.began, times.went)[-1]
-    during = watch.between(times.went, times.returned)
-    half = (times.went + times.returned) / 2
-    late = [scrape.resident_bytes for scrape in during if scrape.at >= half]
+    before = watch.last_before(times.went)
+    halfway = watch.last_before((times.went + times.returned) / 2)
+    end = watch.last_before(times.returned)
+    grown_bytes = end.resident_bytes - before.resident_bytes
+    grown_late = growth([halfway.resident_bytes], [end.resident_bytes])
     yield Finding("memory before the outage", mebibytes(before.resident_bytes))
-    yield Finding("  at its end", mebibytes(during[-1].resident_bytes))
-    yield Finding("  of that counted for events in the buffer", mebibytes(during[-1].account.buffer_bytes))
+    yield Finding("  at its end", mebibytes(end.resident_bytes))
+    yield Finding("  of that counted for events in the buffer", mebibytes(end.account.buffer_bytes))
     yield Finding("  when all was delivered", mebibytes(watch.scrapes[-1].resident_bytes))
-    grown = during[-1].resident_bytes - before.resident_bytes
-    yield at_most("memory grown while the bus was away", grown / MIB, BUFFER_BYTES / MIB, unit="MiB")
-    yield at_most("  in the second half of that", 100 * growth(late[:1], late[-1:]), 100 * FLAT_AIM, unit="%")
+    yield at_most("memory grown while the bus was away", grown_bytes / MIB, BUFFER_BYTES / MIB, unit="MiB")
+    yield at_most("  in the second half of that", 100 * grown_late, 100 * FLAT_AIM, unit="%")
 
 
 def speed_findings(watch: Watch, times: Times) -> Iterator[Finding]:
@@ -186,12 +187,9 @@ def speed_findings(watch: Watch, times: Times) -> Iterator[Finding]:
     counts = delivered(watch.between(times.began, times.ended))
     rate = rate_between(counts, times.began + (times.went - times.began) / 4, times.went)
     recovery = recovery_seconds(counts, returned_at=times.returned, full_rate=FULL_SHARE * rate)
-    probes = watch.between(times.went, times.returned)
+    went, returned = (watch.last_before(at).account for at in (times.went, times.returned))
     yield Finding("delivered a second before the outage", f"{rate:.0f}")
-    yield Finding(
-        "requests to the bus while it was away",
-        f"{probes[-1].account.bus_requests - probes[0].account.bus_requests}",
-    )
+    yield Finding("requests to the bus while it was away", f"{returned.bus_requests - went.bus_requests}")
     what = "full speed again, for good, after"
     if recovery is None:
         yield Finding(what, "never", f"<= {RECOVERY_AIM_SECONDS:g} s", is_met=False)

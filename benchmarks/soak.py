@@ -124,6 +124,7 @@ async def load_under_faults(
             group.create_task(narrate(watch, every_seconds=min(10.0, plan.seconds / 2))),
             group.create_task(collect(bus, arrivals)),
         ]
+        await watch.next()
         weather = group.create_task(
             change_faults(bus, Random(plan.seed), first_seconds=min(FILL_SECONDS, plan.seconds / 4))
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -63,6 +64,10 @@ class Watch:
     def between(self, begin: float, end: float) -> Sequence[Scrape]:
         """What was seen in that time."""
         return [scrape for scrape in self.scrapes if begin <= scrape.at <= end]
+
+    def last_before(self, at: float) -> Scrape:
+        """What was known at that moment; there must have been a scrape."""
+        return self.scrapes[bisect_right(self.scrapes, at, key=lambda scrape: scrape.at) - 1]
 
     @property
     def unbalanced(self) -> int:
