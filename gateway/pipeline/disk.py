@@ -1,8 +1,12 @@
 """Writing to disk so that a crash leaves the old or the new, never a half. Blocking: call it on a thread."""
 
+import errno
 import fcntl
 import os
+import stat
+from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 
 def append(path: Path, data: bytes) -> None:
@@ -22,21 +26,39 @@ def append(path: Path, data: bytes) -> None:
         _sync_directory(path.parent)  # the file may be new: its name must last as well
 
 
-def replace(path: Path, data: bytes) -> None:
-    """Make `path` hold `data`, in one step; raises OSError, and then `path` is as it was."""
-    draft = path.with_name(f".{path.name}.draft")
+def draft_of(path: Path) -> Path:
+    """Where `replace` writes first; a process that is killed meanwhile leaves it there."""
+    return path.with_name(f".{path.name}.draft")
+
+
+def replace(path: Path, pieces: Iterable[bytes]) -> None:
+    """Make `path` hold `pieces`, in one step; raises OSError, and then `path` is as it was.
+
+    Only where the step was made and the directory cannot be forced to the disk, it holds them all the same.
+    """
+    draft = draft_of(path)
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            _write_all(descriptor, data)
+            for piece in pieces:
+                _write_all(descriptor, piece)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
         draft.rename(path)
-    except OSError:
+    except BaseException:
         draft.unlink(missing_ok=True)  # a disk that is full needs the room
         raise
     _sync_directory(path.parent)
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a regular file to read. Raises OSError for anything else: a pipe would hold us for ever."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
 
 
 def make_directory(directory: Path) -> None:

@@ -1,0 +1,304 @@
+"""One spill file, and the receipts that stand for its lines: written, noted, removed with the last.
+
+Its entries may be delivered while it is being written, and after. Which of its lines are settled is noted
+in a file beside it at once, in the system's memory: a process that is killed has noted all; only a machine
+that fails may send again what was delivered in its last seconds.
+"""
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+from zlib import crc32
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from gateway.entry import Entry, Receipt
+from gateway.event import Event
+from gateway.pipeline import disk
+from gateway.pipeline.dead_letter import one_line, timestamp
+
+log = logging.getLogger(__name__)
+
+WRITE_BYTES = 1 << 20
+"""About as much is encoded before it is written: not everything twice in memory, when memory may be short."""
+
+
+class SpilledEntry(Struct, frozen=True):
+    """One line of a spill file."""
+
+    key: str
+    """The entry's own among all of its destination; it keeps it when it is spilled again."""
+    accepted_at: str
+    """RFC 3339 in UTC."""
+    attempts: Annotated[int, Meta(ge=0)]
+    event: Raw
+    """In the CloudEvents JSON format."""
+    checksum: int
+    """CRC-32 of all the others."""
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(SpilledEntry)
+
+
+def write_line(event: Event, key: str, attempts: int) -> bytes:
+    """The line for an entry."""
+    accepted_at, json = timestamp(event.received_at), one_line(event.json)[:-1]
+    checksum = _checksum(key, accepted_at, attempts, json)
+    return _encoder.encode(SpilledEntry(key, accepted_at, attempts, Raw(json), checksum)) + b"\n"
+
+
+def read_line(line: bytes) -> SpilledEntry:
+    """The entry of a line. Raises msgspec.MsgspecError, ValueError or RecursionError if it is damaged."""
+    spilled = _decoder.decode(line)
+    if spilled.checksum != _checksum(
+        spilled.key, spilled.accepted_at, spilled.attempts, bytes(spilled.event)
+    ):
+        raise ValueError("the line is not as it was written")
+    return spilled
+
+
+def _checksum(key: str, accepted_at: str, attempts: int, json: bytes) -> int:
+    return crc32(json, crc32(f"{key} {accepted_at} {attempts}".encode()))
+
+
+class Stage(Enum):
+    """Where a file is in its life: from draft to kept, or from either to gone."""
+
+    DRAFT = "draft"
+    """It is being written."""
+    KEPT = "kept"
+    """It is on disk, whole."""
+    GONE = "gone"
+
+
+class SpilledLine:
+    """The receipt of an entry that stands in a file: settles its line, and passes every word on.
+
+    `inner` is the receipt that the entry had before: a producer that waits, an older line, or None.
+    """
+
+    __slots__ = ("_attempts", "_file", "_is_settled", "_number", "inner", "key")
+
+    def __init__(
+        self, file: "SpillFile", number: int, key: str, attempts: int, inner: Receipt | None
+    ) -> None:
+        self.key = key
+        self.inner = inner
+        self._file = file
+        self._number = number
+        self._attempts = attempts
+        self._is_settled = False
+
+    def delivered(self, entry: Entry, event_id: str | None) -> None:
+        """The bus has it."""
+        self.settle()
+        if self.inner is not None:
+            self.inner.delivered(entry, event_id)
+
+    def given_up(self, entry: Entry, code: str, message: str) -> None:
+        """It is in the dead letters."""
+        self.settle()
+        if self.inner is not None:
+            self.inner.given_up(entry, code, message)
+
+    def kept(self, entry: Entry) -> None:
+        """It stays in its file."""
+        if self.inner is not None:
+            self.inner.kept(entry)
+
+    def keeps(self, entry: Entry) -> bool:
+        """Whether it stands in its file with as many attempts as it has had."""
+        if self._is_on_disk and self._attempts == entry.attempt:
+            return True
+        return self.inner is not None and self.inner.keeps(entry)
+
+    @property
+    def path(self) -> Path | None:
+        """The newest file in which it stands, be it with fewer attempts; None if it stands in none."""
+        if self._is_on_disk:
+            return self._file.path
+        return self.inner.path if isinstance(self.inner, SpilledLine) else None
+
+    @property
+    def _is_on_disk(self) -> bool:
+        return self._file.stage is Stage.KEPT and not self._is_settled
+
+    def settle(self) -> None:
+        """Nobody needs the line any more; safe twice."""
+        if not self._is_settled:
+            self._is_settled = True
+            self._file.settle(self._number)
+
+    def take_over(self) -> None:
+        """It is on disk, and so no older line of the same entry is needed."""
+        while isinstance(self.inner, SpilledLine):
+            older, self.inner = self.inner, self.inner.inner
+            older.settle()
+
+
+class SpillFile:
+    """A file at `path` and its notes. All but `write` belongs to the loop, and blocks it for moments only."""
+
+    def __init__(self, path: Path, stage: Stage) -> None:
+        self.path = path
+        self.stage = stage
+        self._notes = Notes(notes_of(path))
+        self._lacks_notes = False
+        self._unsettled = 0
+        self._drafted: list[tuple[Entry, SpilledLine, int]] = []
+        """What is to be written, with the attempts at the moment it was wrapped."""
+
+    def wrap(self, entry: Entry, key: str) -> None:
+        """Make the entry's receipt a line of the file, which is a draft."""
+        older = entry.receipt
+        key = older.key if isinstance(older, SpilledLine) else key
+        line = self.line(len(self._drafted), key, entry.attempt, older)
+        self._drafted.append((entry, line, entry.attempt))
+        entry.receipt = line
+
+    def line(self, number: int, key: str, attempts: int, inner: Receipt | None = None) -> SpilledLine:
+        """A line that is to be settled before the file may go."""
+        self._unsettled += 1
+        return SpilledLine(self, number, key, attempts, inner)
+
+    def hold(self) -> None:
+        """Keep the file for good: something in it can neither be read nor set aside."""
+        self._unsettled += 1
+
+    def write(self) -> None:
+        """Put what was wrapped on disk. Raises OSError: nothing is kept. Blocking, on a thread."""
+        disk.make_directory(self.path.parent)
+        try:
+            disk.replace(self.path, self._pieces())
+        except BaseException:
+            self.path.unlink(missing_ok=True)  # it is there, if only its name could not be made to last
+            raise
+
+    def confirm(self) -> None:
+        """It is written: older lines of its entries are settled."""
+        self.stage = Stage.KEPT
+        drafted, self._drafted = self._drafted, []
+        for _, line, _ in drafted:
+            line.take_over()
+        self.remove_if_settled()
+
+    def abandon(self) -> None:
+        """It could not be written: every entry has the receipt that it had."""
+        self.stage = Stage.GONE
+        drafted, self._drafted = self._drafted, []
+        for entry, line, _ in drafted:
+            if entry.receipt is line:
+                entry.receipt = line.inner
+        with suppress(OSError):  # notes without a file are removed at the next start
+            self._notes.remove()
+
+    def settle(self, number: int) -> None:
+        """That line needs no keeping any more."""
+        self._unsettled -= 1
+        if self._unsettled or self.stage is Stage.DRAFT:
+            self.note(number)
+        else:
+            self.remove_if_settled()
+
+    def note(self, number: int) -> None:
+        """Write down that the next start need not read that line."""
+        if self.stage is Stage.GONE:
+            return
+        try:
+            self._notes.add(number)
+        except OSError as error:
+            self._complain(error)
+        else:
+            self._lacks_notes = False
+
+    def remove_if_settled(self) -> None:
+        """Remove the file and its notes once no line is left to settle."""
+        if self._unsettled or self.stage is not Stage.KEPT:
+            return
+        self.stage = Stage.GONE
+        try:
+            self.path.unlink(missing_ok=True)
+            self._notes.remove()  # last: without them, a crash in between would bring the lines back
+        except OSError as error:
+            self._complain(error)
+
+    def _complain(self, error: OSError) -> None:
+        if self._lacks_notes:
+            return
+        self._lacks_notes = True
+        log.warning("a spill file cannot be kept up; the next start may send its events again", extra={
+            "file": str(self.path), "error": error.strerror or type(error).__name__})  # fmt: skip
+
+    def _pieces(self) -> Iterator[bytes]:
+        lines: list[bytes] = []
+        size = 0
+        for entry, line, attempts in self._drafted:
+            lines.append(write_line(entry.event, line.key, attempts))
+            size += len(lines[-1])
+            if size >= WRITE_BYTES:
+                yield b"".join(lines)
+                lines, size = [], 0
+        yield b"".join(lines)
+
+
+class Notes:
+    """The numbers of settled lines, appended as they come: one small write each, a microsecond.
+
+    Every number has as many digits, so that one torn by a crash reads as none: the part of a number
+    would be another line's. What could not be written goes with the next.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+        self._unwritten = bytearray(b"\n")  # ends what an earlier process may have torn
+
+    def add(self, number: int) -> None:
+        """Raises OSError: it is not noted yet."""
+        self._unwritten += b"%010d\n" % number
+        if self._descriptor is None:
+            self._descriptor = os.open(
+                self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o600
+            )
+        while self._unwritten:
+            written = os.write(self._descriptor, self._unwritten)
+            del self._unwritten[:written]
+
+    def remove(self) -> None:
+        """Close and remove the file, if there is one. Raises OSError."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        self._path.unlink(missing_ok=True)
+
+
+_NOTE = re.compile(rb"[0-9]{10}")
+
+
+def notes_of(path: Path) -> Path:
+    """The file that says which lines of a spill file are settled."""
+    return path.with_suffix(".settled")
+
+
+def noted_lines(path: Path) -> set[int]:
+    """The lines of the spill file at `path` that are settled; what is torn or spoilt notes nothing.
+
+    Notes that cannot be read note nothing either: sending once more can be mended, losing cannot.
+    """
+    try:
+        with disk.open_file(notes_of(path)) as stream:
+            *whole, _torn = stream.read().split(b"\n")
+    except FileNotFoundError:
+        return set()
+    except OSError as error:
+        log.warning("the notes of a spill file cannot be read; its events may be sent again", extra={
+            "file": str(notes_of(path)), "error": error.strerror})  # fmt: skip
+        return set()
+    return {int(note) for note in whole if _NOTE.fullmatch(note)}
