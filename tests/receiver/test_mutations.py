@@ -27,6 +27,7 @@ SEEDS = (
 SPLICES = (
     b"\r\n", b"\n", b"\r", b"\0", b" ", b":", b"\t", b"\xff", b"0\r\n\r\n", b"Content-Length: 5\r\n",
     b"Transfer-Encoding: chunked\r\n", b"Host: x\r\n", b"Connection: close\r\n", b"Expect: x\r\n", STRUCTURED,
+    b"Prefer: wait=0\r\n",
     b"Connection: upgrade\r\nUpgrade: x\r\n", b"CONNECT ", b"POST / HTTP/1.1\r\n", b"HTTP/2.0", b"{", b"]",
 )  # fmt: skip
 ALLOWED = {200, 202, 400, 404, 405, 408, 413, 414, 415, 417, 422, 431, 501, 503, 505}

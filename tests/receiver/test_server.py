@@ -21,6 +21,7 @@ QUICK = limited(
     request_timeout_seconds=0.02, idle_timeout_seconds=0.02, linger_seconds=0.02, max_connections=2
 )
 PATIENT = limited()
+WAITS = b"Prefer: wait=60"
 SOON = 5.0
 """Seconds that no test needs: a bound, so that a fault fails and does not hang."""
 
@@ -58,6 +59,10 @@ class Client:
     async def rest(self) -> bytes:
         """Everything until the receiver ends the connection."""
         return await asyncio.wait_for(self._reader.read(), SOON)
+
+    async def end(self) -> None:
+        """End its side, and go on reading."""
+        self._writer.write_eof()
 
     async def post(self) -> Answer:
         """Deliver an event."""
@@ -220,6 +225,75 @@ async def test_a_drain_waits_for_open_requests() -> None:
         assert (answer.status, answer.closes) == (202, True)
         await asyncio.wait_for(drained, SOON)
         assert len(intake.events) == 2
+
+
+async def waited_for(intake: FakeIntake, *, events: int = 1) -> None:
+    """Return once somebody waits for the delivery of so many events."""
+    async with asyncio.timeout(SOON):
+        while len(intake.entries) < events:  # noqa: ASYNC110 - the intake tells nobody
+            await asyncio.sleep(0)
+
+
+async def test_who_waits_for_the_delivery_is_told_over_a_socket() -> None:
+    """Also a client that has ended its side; then the connection ends."""
+    intake = FakeIntake()
+    async with (
+        running(intake=intake) as (_, [bound]),
+        connected(bound) as client,
+        connected(bound) as other,
+    ):
+        await client.send(delivery(WAITS))
+        await client.end()
+        await waited_for(intake)
+        await other.post()  # by then the receiver has seen the end
+        intake.deliver(0)
+        answer = await client.answer()
+        assert (answer.status, answer.closes) == (200, True)
+        assert await client.rest() == b""
+
+
+async def test_who_waits_for_the_delivery_in_vain_is_told_in_time() -> None:
+    """202, on a real clock."""
+    intake = FakeIntake()
+    limits = limited(default_wait_seconds=0.02)
+    async with running(limits=limits, intake=intake) as (_, [bound]), connected(bound) as client:
+        assert (await client.post()).status == 202
+        assert len(intake.entries) == 1
+
+
+async def test_a_drain_waits_for_who_waits_for_the_delivery() -> None:
+    """It is an open request; its answer is the connection's last."""
+    intake = FakeIntake()
+    async with running(intake=intake) as (receiver, [bound]), connected(bound) as client:
+        await client.send(delivery(WAITS))
+        await waited_for(intake)
+        drained = asyncio.create_task(receiver.drain())
+        await asyncio.sleep(0)
+        assert not drained.done()
+        intake.deliver(0)
+        answer = await client.answer()
+        assert (answer.status, answer.closes) == (200, True)
+        await asyncio.wait_for(drained, SOON)
+
+
+async def test_closing_gives_who_waits_for_the_delivery_until_the_deadline() -> None:
+    """One is told before it, the other is cut."""
+    intake = FakeIntake()
+    async with (
+        running(intake=intake) as (receiver, [bound]),
+        connected(bound) as first,
+        connected(bound) as second,
+    ):
+        for client, events in ((first, 1), (second, 2)):
+            await client.send(delivery(WAITS))
+            await waited_for(intake, events=events)
+        closed = asyncio.create_task(receiver.aclose(asyncio.get_running_loop().time() + 0.05))
+        await asyncio.sleep(0)
+        intake.deliver(0)
+        assert (await first.answer()).status == 200
+        assert await second.rest() == b""
+        await asyncio.wait_for(closed, SOON)
+    assert receiver.statistics().requests[200] == 1
 
 
 async def test_a_new_request_on_an_old_connection_is_refused_while_draining() -> None:

@@ -64,6 +64,12 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
     @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        assert self.headers["content-type"] == "application/json"
+        return json.loads(self.body)
+
+    @property
     def closes(self) -> bool:
         """Whether the connection ends with it."""
         return self.headers.get("connection") == "close"
