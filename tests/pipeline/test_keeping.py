@@ -1,0 +1,307 @@
+"""What no bus took by the end is on disk, secured early if need be, and every receipt knows it."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.cloudevents.json import read_event
+from gateway.entry import Entry
+from gateway.pipeline.keeping import SPILL_SECONDS, Keeping
+from gateway.pipeline.spill import Spill
+from tests.support.build import entry
+from tests.support.clock import now, on_virtual_clock, settle
+from tests.support.receipt import FakeReceipt
+
+
+class Journaled(FakeReceipt):
+    """A receipt of what stands in a journal."""
+
+    def keeps(self, entry: Entry) -> bool:  # noqa: ARG002 - the receipt's signature
+        return True
+
+
+class Slow(Executor):
+    """Threads that do nothing until told to."""
+
+    def __init__(self) -> None:
+        self._work: list[Callable[[], None]] = []
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """Remember it."""
+        future: Future[Any] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(function(*args, **kwargs))
+            except OSError as error:
+                future.set_exception(error)
+
+        self._work.append(run)
+        return future
+
+    async def run(self) -> None:
+        """Do what there is, and let the loop hear of it."""
+        work, self._work = self._work, []
+        for each in work:
+            each()
+        await settle()
+
+
+def spill(directory: Path) -> Spill:
+    return Spill(directory, lambda text, received_at: read_event(text, received_at=received_at))
+
+
+def keeping(directory: Path, threads: Executor | None = None) -> Keeping:
+    return Keeping(spill(directory), threads)
+
+
+def restored(directory: Path) -> dict[str, int]:
+    """The attempts of each event that the next start would have, by its id."""
+    found = spill(directory).read("orders")
+    assert len({each.event.id for each in found}) == len(found)
+    return {each.event.id: each.attempts for each in found}
+
+
+def files(directory: Path) -> list[Path]:
+    """What is there, oldest first."""
+    return sorted(directory.iterdir())
+
+
+def deliver(*entries: Entry) -> None:
+    for each in entries:
+        assert each.receipt is not None
+        each.receipt.delivered(each, None)
+
+
+def messages(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str, int | None]]:
+    """Level, text and number of events of what was logged."""
+    return [(each.levelno, each.getMessage(), vars(each).get("events")) for each in caplog.records]
+
+
+SPILLED = "events were spilled for the next start"
+
+
+async def test_what_is_kept_is_on_disk_and_its_receipts_know(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log says how much and where; who has no receipt is kept all the same."""
+    receipt = FakeReceipt()
+    assert await keeping(tmp_path).keep("orders", [entry("1", receipt=receipt), entry("2", attempt=3)])
+    assert restored(tmp_path) == {"1": 0, "2": 3}
+    assert receipt.told == [("kept", "1")]
+    assert messages(caplog) == [(logging.WARNING, SPILLED, 2)]
+    assert vars(caplog.records[0])["files"] == list(map(str, files(tmp_path)))
+
+
+async def test_with_nothing_left_nothing_is_written_or_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The usual end."""
+    kept = keeping(tmp_path)
+    assert await kept.keep("orders", [])
+    assert not kept.hangs
+    assert files(tmp_path) == []
+    assert caplog.records == []
+
+
+async def test_what_is_journaled_stays_in_the_journal(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is not written twice, and its receipt is told as well."""
+    journal, receipt = Journaled(), FakeReceipt()
+    assert await keeping(tmp_path).keep(
+        "orders", [entry("1", receipt=journal), entry("2", receipt=receipt), entry("3", receipt=journal)]
+    )
+    assert restored(tmp_path) == {"2": 0}
+    assert journal.told == [("kept", "1"), ("kept", "3")]
+    assert receipt.told == [("kept", "2")]
+    assert messages(caplog) == [
+        (logging.WARNING, SPILLED, 1),
+        (logging.WARNING, "events stay in the journal for the next start", 2),
+    ]
+
+
+async def test_without_a_spill_only_what_is_journaled_outlives_the_process(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The rest is lost, which the log and the answer say; its receipts are told nothing."""
+    kept, journal, receipt = Keeping(None), Journaled(), FakeReceipt()
+    assert await kept.keep("orders", [entry("1", receipt=journal)])
+    caplog.clear()
+    entries = [entry("1", receipt=journal), entry("2", receipt=receipt), entry("3")]
+    kept.secure("orders", entries)
+    assert not await kept.keep("orders", entries)
+    assert receipt.told == []
+    assert messages(caplog) == [
+        (logging.ERROR, "events are lost: they were not delivered, and shutdown.spill is empty", 2),
+        (logging.WARNING, "events stay in the journal for the next start", 1),
+    ]
+
+
+@on_virtual_clock
+async def test_what_is_secured_is_delivered_on(tmp_path: Path) -> None:
+    """Before it is on disk and after; each producer gets its 200, and the file goes with the last."""
+    threads, receipt = Slow(), FakeReceipt()
+    kept = keeping(tmp_path, threads)
+    entries = [entry(str(number), receipt=receipt) for number in range(3)]
+    kept.secure("orders", entries)
+    deliver(entries[0])
+    await threads.run()
+    deliver(entries[1])
+    assert restored(tmp_path) == {"2": 0}
+    deliver(entries[2])
+    assert await kept.keep("orders", [])
+    assert receipt.told == [("delivered", str(number), "None") for number in range(3)]
+    assert files(tmp_path) == []
+
+
+@on_virtual_clock
+async def test_to_secure_tells_no_receipt_anything(tmp_path: Path) -> None:
+    """A producer that waits may still get its answer."""
+    threads, receipt = Slow(), FakeReceipt()
+    kept = keeping(tmp_path, threads)
+    entries = [entry("1", receipt=receipt)]
+    kept.secure("orders", entries)
+    await threads.run()
+    assert receipt.told == []
+    assert await kept.keep("orders", entries)
+    assert receipt.told == [("kept", "1")]
+
+
+@on_virtual_clock
+async def test_only_what_is_new_or_was_tried_again_is_written_at_the_end(tmp_path: Path) -> None:
+    """The rest stands as it is; the log counts all of it."""
+    threads = Slow()
+    kept = keeping(tmp_path, threads)
+    secured = [entry(str(number)) for number in range(3)]
+    kept.secure("orders", secured)
+    await threads.run()
+    (first,) = files(tmp_path)
+    secured[1].attempt += 1
+    end = asyncio.create_task(kept.keep("orders", [*secured, entry("new")]))
+    await settle()
+    await threads.run()
+    assert await end
+    second = files(tmp_path)[-1]
+    assert second != first
+    assert second.read_bytes().count(b"\n") == 2
+    assert restored(tmp_path) == {"0": 0, "1": 1, "2": 0, "new": 0}
+
+
+@on_virtual_clock
+async def test_entries_are_not_secured_twice_at_the_same_time(tmp_path: Path) -> None:
+    """One file is under way, and nothing is to stand in two."""
+    threads = Slow()
+    kept = keeping(tmp_path, threads)
+    entries = [entry("1")]
+    kept.secure("orders", entries)
+    kept.secure("orders", entries)
+    await threads.run()
+    kept.secure("orders", entries)
+    await threads.run()
+    assert len(files(tmp_path)) == 1
+
+
+async def test_what_cannot_be_written_is_lost_and_said_and_others_are_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file stands where the directory should; once it is gone, all is well again."""
+    directory, receipt = tmp_path / "spill", FakeReceipt()
+    directory.touch()
+    kept = keeping(directory)
+    assert not await kept.keep("orders", [entry("1", receipt=receipt), entry("2", receipt=Journaled())])
+    assert receipt.told == []
+    (lost, journaled) = messages(caplog)
+    assert lost[0] == logging.CRITICAL
+    assert lost[1].startswith("events could not be spilled: they are lost")
+    assert (lost[2], journaled[2]) == (1, 1)
+    assert "FileExistsError" in vars(caplog.records[0])["error"]
+    assert not kept.hangs
+
+    directory.unlink()
+    assert await kept.keep("grid", [entry("1")])
+
+
+async def test_what_could_not_be_secured_is_tried_again_at_the_end(tmp_path: Path) -> None:
+    """The disk may have room by then; until then every receipt is as it was."""
+    directory, receipt = tmp_path / "spill", FakeReceipt()
+    directory.touch()
+    threads = Slow()
+    kept = keeping(directory, threads)
+    entries = [entry("1", receipt=receipt)]
+    kept.secure("orders", entries)
+    await threads.run()
+    assert entries[0].receipt is receipt
+    directory.unlink()
+    end = asyncio.create_task(kept.keep("orders", entries))
+    await settle()
+    await threads.run()
+    assert await end
+    assert restored(directory) == {"1": 0}
+
+
+async def test_what_stands_with_fewer_attempts_is_not_lost_when_it_cannot_be_written_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It stays in its older file, and the log says that the disk is in trouble."""
+    process = spill(tmp_path)
+    older = process.begin("orders", [entry("1", attempt=1)])
+    older.write()
+    (again,) = spill(tmp_path).read("orders")
+    entries = [entry(of=again.event, attempt=2, receipt=again.receipt)]
+    broken = tmp_path / "file"
+    broken.touch()
+    assert await keeping(broken).keep("orders", entries)
+    assert restored(tmp_path) == {"1": 1}
+    trouble, spilled = messages(caplog)
+    assert trouble[:2] == (logging.WARNING, "the spill could not be written; no event is lost")
+    assert spilled == (logging.WARNING, SPILLED, 1)
+
+
+@on_virtual_clock
+async def test_a_disk_that_hangs_holds_the_end_up_for_so_long_and_no_longer(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Counted from the first attempt; then what is not on disk is lost, and the thread is not waited for."""
+    kept, receipt = keeping(tmp_path, Slow()), FakeReceipt()
+    entries = [entry("1", receipt=receipt)]
+    kept.secure("orders", entries)
+    await asyncio.sleep(4.0)
+    assert not await kept.keep("orders", entries)
+    assert now() == SPILL_SECONDS
+    assert kept.hangs
+    assert receipt.told == []
+    assert [level for level, *_ in messages(caplog)] == [logging.CRITICAL]
+    assert "TimeoutError" in vars(caplog.records[0])["error"]
+
+
+@on_virtual_clock
+async def test_a_write_that_ends_late_counts(tmp_path: Path) -> None:
+    """Nobody waits for it any more; what it kept is kept."""
+    threads = Slow()
+    kept, entries = keeping(tmp_path, threads), [entry("1")]
+    kept.secure("orders", entries)
+    waiting = asyncio.create_task(kept.keep("orders", entries))
+    await settle()
+    waiting.cancel()
+    await settle()
+    await threads.run()
+    assert not kept.hangs
+    assert entries[0].receipt is not None
+    assert entries[0].receipt.keeps(entries[0])
+    assert await kept.keep("orders", entries)
+
+
+async def test_destinations_are_kept_at_the_same_time(tmp_path: Path) -> None:
+    """One that waits for its disk does not keep the others waiting."""
+    kept = keeping(tmp_path)
+    names = [f"bus-{number}" for number in range(5)]
+    answers = await asyncio.gather(*[kept.keep(name, [entry(name)]) for name in names])
+    assert answers == [True] * 5
+    for name in names:
+        assert [each.event.id for each in spill(tmp_path).read(name)] == [name]
