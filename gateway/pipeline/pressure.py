@@ -3,6 +3,7 @@
 from enum import StrEnum
 from math import inf
 
+from gateway.pipeline.level import Level
 from gateway.pipeline.pace import Pace
 
 PROBE_SECONDS = 1.0
@@ -11,10 +12,16 @@ PROBE_SECONDS = 1.0
 FAILURES_UNTIL_DOWN = 3
 """Requests in a row without a usable answer after which the bus counts as down: one reset is no outage."""
 
-PAUSE_INITIAL_SECONDS = 0.1
+REFUSALS_UNTIL_PAUSE = 4
+"""Throttled requests in a row after which, without a hint, all wait: fewer may be chance."""
+
+PAUSE_INITIAL_SECONDS = 0.02
 PAUSE_MAX_SECONDS = 5.0
-"""The wait after throttling without a hint: doubled at each further pause, up to this. The least is also
-the least that a hint may ask for."""
+"""That wait: doubled with each that follows upon the last, up to this. Short at first: once a rate is
+learned every pause is capacity lost."""
+
+HINT_LEAST_SECONDS = 0.1
+"""The least that a hint may ask for."""
 
 CALM_SECONDS = 10.0
 """So long after the last throttling the bus counts as up again: what comes and goes is one trouble."""
@@ -32,25 +39,31 @@ class Health(StrEnum):
 class Pressure:
     """Bounds the requests in flight and their rate. Time comes in as a number, jitter in [0, 1).
 
-    Throttling pauses the destination, halves its level and slows its pace; both rise again with the
-    answers, the level by one with every level's worth of them. While the bus is down or blocked one
-    request at a time goes, once a second.
+    Trouble lowers the level, and throttling teaches a rate; both rise again with the answers. While the
+    bus is down or blocked one request a second goes, even if those before it are unanswered; the first
+    that is answered ends this, and the level begins anew.
     """
 
     def __init__(self, *, max_in_flight: int, max_requests_per_second: float = 0) -> None:
         self._max_in_flight = max_in_flight
-        self._level = float(max_in_flight)
+        self._level = Level(max_in_flight)
         self._pace = Pace(max_requests_per_second)
         self._paused_until = -inf
         self._pause_seconds = PAUSE_INITIAL_SECONDS
         self._throttled_at = -inf
+        self._probe_at = -inf
+        self._returned_at = -inf
+        self._stale = 0
+        """Probes that were unanswered when the bus returned, and still are: they tell nothing of it now."""
         self._failures = 0
+        self._refusals = 0
+        """In a row, as those before."""
         self.health = Health.UP
 
     @property
     def limit(self) -> int:
-        """Requests that may be in flight together now."""
-        return 1 if self.is_probing else int(self._level)
+        """Requests that may be in flight together now; of probes, those that may go at one moment."""
+        return 1 if self.is_probing else self._level.limit
 
     @property
     def requests_per_second_limit(self) -> float:
@@ -68,52 +81,77 @@ class Pressure:
 
     def next_allowed(self, in_flight: int) -> float:
         """The monotonic time from which on a request may go; infinity: not before an answer comes."""
-        if in_flight >= self.limit:
+        if in_flight >= (self._max_in_flight if self.is_probing else self._level.limit):
             return inf
-        return max(self._paused_until, self._pace.free_at)
+        allowed = max(self._paused_until, self._pace.free_at)
+        return max(allowed, self._probe_at) if self.is_probing else allowed
 
     def sent(self, now: float) -> None:
         """A request goes out."""
         self._pace.sent(now)
+        self._probe_at = now + PROBE_SECONDS
 
     def answered(self, now: float, *, seconds: float, in_flight: int) -> None:
         """The bus took a request after `seconds`; it was one of `in_flight`, itself counted."""
-        self._failures = 0
+        self._failures = self._refusals = 0
         self._pace.answered(now)
-        if now < self._paused_until and not self.is_probing:
-            return  # sent before the bus complained: tells nothing new
         if self.is_probing:
-            self._paused_until = -inf
-        self._pause_seconds = PAUSE_INITIAL_SECONDS
-        self._level = min(self._max_in_flight, self._level + 1 / self._level)
+            self._return(now, unanswered=in_flight - 1)
+        elif now - seconds < self._returned_at:
+            self._stale = max(0, self._stale - 1)
+        else:
+            self._level.answered(now, seconds=seconds, in_flight=in_flight)
+        if now >= self._paused_until:  # else it was sent before the bus complained
+            self._pause_seconds = PAUSE_INITIAL_SECONDS
         if self.health is not Health.THROTTLED or now >= self._throttled_at + CALM_SECONDS:
             self.health = Health.UP
 
     def throttled(self, now: float, *, retry_after_seconds: float | None, jitter: float) -> None:
         """The bus asks us to slow down, for so long if it said so."""
         self._failures = 0
-        if retry_after_seconds is None:
-            pause = self._pause_seconds * (0.5 + 0.5 * jitter)
-        else:
-            pause = max(retry_after_seconds, PAUSE_INITIAL_SECONDS)
-        if now >= self._paused_until:  # the others in flight tell nothing new
-            self._level = max(1.0, self._level / 2)
+        self._refusals += 1
+        if self.is_probing:
+            self._return(now, unanswered=0)
+        if retry_after_seconds is not None:
+            self._pause(now + max(retry_after_seconds, HINT_LEAST_SECONDS), now)
+        elif self._refusals >= REFUSALS_UNTIL_PAUSE and now >= self._paused_until:
+            self._pause(now + self._pause_seconds * (0.5 + 0.5 * jitter), now)
             self._pause_seconds = min(PAUSE_MAX_SECONDS, self._pause_seconds * 2)
         self._pace.throttled(now)
-        self._paused_until = max(self._paused_until, now + pause)
         self._throttled_at = now
         self.health = Health.THROTTLED
 
     def unavailable(self, now: float, *, retry_after_seconds: float | None, in_flight: int) -> None:
         """One of `in_flight` requests got no usable answer, or one that says when to come again."""
-        self._failures += 1
         self._paused_until = max(self._paused_until, now + (retry_after_seconds or 0.0))
+        if self._stale:
+            self._stale -= 1
+            return
+        self._failures += 1
+        self._level.failed(now, in_flight=in_flight)
         if self._failures >= FAILURES_UNTIL_DOWN or self.is_probing:
-            self.health = Health.DOWN
-            self._paused_until = max(self._paused_until, now + PROBE_SECONDS)
+            self._probe(now, Health.DOWN)
 
     def blocked(self, now: float) -> None:
         """An operator must mend something before the bus takes anything."""
         self._failures = 0
-        self.health = Health.BLOCKED
-        self._paused_until = max(self._paused_until, now + PROBE_SECONDS)
+        self._probe(now, Health.BLOCKED)
+
+    def _pause(self, until: float, now: float) -> None:
+        """Nothing goes before `until`. What rate is too high is not known at first, so the level falls."""
+        self._paused_until = max(self._paused_until, until)
+        if not self._pace.is_learned:
+            self._level.failed(now, in_flight=self._level.limit)
+
+    def _probe(self, now: float, health: Health) -> None:
+        if not self.is_probing:
+            self._probe_at = now + PROBE_SECONDS
+            self._stale = 0
+        self.health = health
+
+    def _return(self, now: float, *, unanswered: int) -> None:
+        """The bus answers again: nothing that was learned of it before is to be relied on."""
+        self._level = Level(self._max_in_flight)
+        self._returned_at, self._stale = now, unanswered
+        self._paused_until = -inf
+        self.health = Health.UP

@@ -122,8 +122,9 @@ class Simulation:
 
     def _answer(self, now: float) -> None:
         while self._next_answer() <= now:
+            in_flight = len(self._in_flight)
             self._buffer.release(self._in_flight.popleft().batch.entries)
-            self._pressure.answered(now)
+            self._pressure.answered(now, seconds=self._latency_seconds, in_flight=in_flight)
 
     def _advance(self, now: float) -> Iterator[Sent]:
         """Send all that may go now, and find out when there will be more to do."""

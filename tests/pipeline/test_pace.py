@@ -1,18 +1,27 @@
 """Requests a second: what is configured, and what is learned under throttling."""
 
-from collections.abc import Callable
+from itertools import pairwise
 from math import inf
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.pipeline.pace import BURST_SECONDS, LEARNED_LEAST, LEARNED_SHARE, MEMORY_SECONDS, Pace
+from gateway.pipeline.pace import (
+    CALM_ROUNDS,
+    FALL_SHARE,
+    LEARNED_LEAST,
+    RISE_MOST_SHARE,
+    RISE_SHARE,
+    TIMER_BURST_SECONDS,
+    TOLERATED_SHARE,
+    Pace,
+)
 
 
 def send_as_fast_as_allowed(pace: Pace, start: float, seconds: float) -> int:
     """How many requests go from `start` on, in so many seconds."""
-    count, now = 0, start
+    count, now = 0, max(start, pace.free_at)
     while now < start + seconds:
         pace.sent(now)
         count += 1
@@ -20,26 +29,25 @@ def send_as_fast_as_allowed(pace: Pace, start: float, seconds: float) -> int:
     return count
 
 
-def taken(pace: Pace, *, a_second: int, start: float = 0.0, seconds: int = 1) -> None:
-    """The bus takes requests at that rate."""
-    for index in range(a_second * seconds):
-        pace.answered(start + index / a_second)
-
-
-def against(takes: Callable[[float], bool], *, seconds: float = 60.0, pause: float = 0.1) -> tuple[int, int]:
-    """Requests that a bus takes and refuses while sent as fast as learned, a pause after each refusal."""
-    pace, now, counts = Pace(0), 0.0, [0, 0]
-    while now < seconds:
-        pace.sent(now)
-        if takes(now):
-            counts[0] += 1
-            pace.answered(now)
-            now = max(now + 0.001, pace.free_at)
-        else:
-            counts[1] += 1
+def second(pace: Pace, number: int, *, taken: int, refused: int = 0) -> float:
+    """What the bus answers in that second, evenly; the limit after it."""
+    answers = taken + refused
+    for index in range(answers):
+        now = number + (index + 1) / answers
+        if index * refused // answers < (index + 1) * refused // answers:
             pace.throttled(now)
-            now = max(now + pause, pace.free_at)
-    return counts[0], counts[1]
+        else:
+            pace.answered(now)
+    return pace.limit
+
+
+def learned(rate: int, *, configured: float = 0) -> Pace:
+    """A pace that has just learned that the bus takes so many a second; the fourth second comes next."""
+    pace = Pace(configured)
+    for number in range(4):
+        second(pace, number, taken=rate, refused=rate if number < 2 else 0)
+    assert pace.is_learned
+    return pace
 
 
 def test_without_a_rate_nothing_is_spaced() -> None:
@@ -53,66 +61,109 @@ def test_without_a_rate_nothing_is_spaced() -> None:
 
 @pytest.mark.parametrize("rate", [0.5, 5, 50, 5000])
 def test_the_configured_rate_is_kept(rate: float) -> None:
-    """Over ten seconds it is used up, and not exceeded by more than the burst and the first."""
+    """Over ten seconds it is used up, and not exceeded by more than the burst."""
     count = send_as_fast_as_allowed(Pace(rate), 100.0, 10.0)
-    assert 10 * rate - 1 <= count <= (10 + BURST_SECONDS) * rate + 1
+    assert 10 * rate <= count <= 10 * rate + max(1, TIMER_BURST_SECONDS * rate)
 
 
-def test_idle_time_is_not_saved_up() -> None:
-    """After an hour of nothing the burst is as small as ever."""
-    pace = Pace(100)
+@pytest.mark.parametrize(("rate", "burst"), [(0.5, 1), (9, 1), (10, 1), (50, 5), (5000, 500)])
+def test_idle_time_is_not_saved_up(rate: float, burst: int) -> None:
+    """After an hour of nothing a tenth of a second's worth goes at once, and one at the least."""
+    pace = Pace(rate)
     pace.sent(0.0)
-    assert send_as_fast_as_allowed(pace, 3600.0, 0.0001) <= BURST_SECONDS * 100 + 1
+    assert send_as_fast_as_allowed(pace, 3600.0, 1e-6) == burst
 
 
-def complain(pace: Pace, now: float, *, times: int = 20) -> None:
-    """The bus refuses so many requests at one moment."""
-    for _ in range(times):
-        pace.throttled(now)
+@given(st.floats(0.5, 500), st.lists(st.floats(0, 3), max_size=60))
+def test_no_second_has_more_than_the_configured_rate_and_the_burst(rate: float, idle: list[float]) -> None:
+    """Wherever it begins, and however long nothing was sent before."""
+    pace, now, sent = Pace(rate), 0.0, list[float]()
+    for pause in idle:
+        now = max(now + pause, pace.free_at)
+        pace.sent(now)
+        sent.append(now)
+    for begin in sent:
+        most = rate + max(1.0, TIMER_BURST_SECONDS * rate) + 1e-6
+        assert len([at for at in sent if begin <= at < begin + 1]) <= most
 
 
 def test_throttling_teaches_a_rate_just_below_what_the_bus_took() -> None:
-    """The most of the last seconds counts, not the lull or the pause of the very last."""
+    """Half of two hundred a second was refused: a hundred, less a little."""
     pace = Pace(0)
-    taken(pace, a_second=100)
-    taken(pace, a_second=7, start=1.0)
-    complain(pace, 2.0)
-    assert pace.limit == pytest.approx(LEARNED_SHARE * 100)
+    second(pace, 0, taken=100, refused=100)
+    assert second(pace, 1, taken=100, refused=100) == pytest.approx(FALL_SHARE * 100, rel=0.02)
 
 
 def test_a_few_complaints_among_many_answers_teach_nothing() -> None:
-    """One in twenty is tolerated, one more is not."""
+    """One in twenty is tolerated, more are not."""
+    pace, few = Pace(0), round(TOLERATED_SHARE * 100)
+    for number in range(60):
+        assert second(pace, number, taken=100 - few, refused=few) == inf
+    second(pace, 60, taken=90, refused=10)
+    assert second(pace, 61, taken=90, refused=10) < inf
+
+
+def test_three_complaints_alone_teach_nothing_yet() -> None:
+    """A rate is judged by twenty answers, or by those of five seconds."""
     pace = Pace(0)
-    taken(pace, a_second=95)
-    complain(pace, 1.0, times=5)
-    assert pace.limit == inf
-    complain(pace, 1.0, times=1)
-    assert pace.limit < inf
+    for now in (0.0, 1.5, 3.0):
+        pace.throttled(now)
+        assert pace.limit == inf
+    pace.throttled(5.0)
+    assert pace.limit == LEARNED_LEAST
 
 
-def test_what_the_bus_took_long_ago_does_not_count() -> None:
-    """A burst of a while ago is no measure of now."""
+def test_the_round_after_a_fall_does_not_lower_it_again() -> None:
+    """The bus still counts what came before."""
     pace = Pace(0)
-    taken(pace, a_second=1000)
-    taken(pace, a_second=20, start=MEMORY_SECONDS + 1.0)
-    complain(pace, MEMORY_SECONDS + 1.99)
-    assert pace.limit == pytest.approx(LEARNED_SHARE * 20)
+    second(pace, 0, taken=100, refused=100)
+    rate = second(pace, 1, taken=100, refused=100)
+    assert second(pace, 2, taken=50, refused=50) == rate
+    second(pace, 3, taken=50, refused=50)
+    assert second(pace, 4, taken=50, refused=50) < rate
 
 
-def test_the_learned_rate_rises_with_the_answers_up_to_what_is_configured() -> None:
-    """By a tenth of itself in a second in which it is used up."""
-    pace = Pace(200)
-    taken(pace, a_second=100)
-    complain(pace, 1.0)
-    before = pace.limit
-    taken(pace, a_second=95, start=1.0)
-    assert pace.limit == pytest.approx(1.1 * before)
-    taken(pace, a_second=1000, start=2.0, seconds=10)
-    assert pace.limit == 200
+def test_the_learned_rate_rises_slowly_at_first_then_ever_faster() -> None:
+    """By a hundredth a second for as long as it may be at the limit still; then there seems to be none."""
+    pace = learned(100)
+    limits = [second(pace, number, taken=round(pace.limit)) for number in range(4, 18)]
+    rises = [after / before - 1 for before, after in pairwise(limits)]
+    assert rises[0] == pytest.approx(RISE_SHARE)
+    assert rises == sorted(rises)
+    assert rises[CALM_ROUNDS + 1] > RISE_SHARE
+    assert rises[-1] == pytest.approx(RISE_MOST_SHARE)
 
 
-@given(st.lists(st.tuples(st.booleans(), st.floats(0.001, 3.0)), max_size=50))
-def test_the_learned_rate_has_a_floor_and_a_complaint_never_raises_it(
+def test_a_rate_that_is_not_used_does_not_rise() -> None:
+    """A lull teaches nothing."""
+    pace = learned(100)
+    before = second(pace, 4, taken=30)
+    for number in range(5, 100):
+        second(pace, number, taken=30)
+    assert pace.limit == before
+
+
+def test_what_is_configured_bounds_what_is_learned() -> None:
+    """However much the bus takes."""
+    pace = learned(100, configured=150)
+    for number in range(4, 60):
+        second(pace, number, taken=round(pace.limit))
+    assert pace.limit == 150
+
+
+def test_what_was_learned_can_be_forgotten() -> None:
+    """At once, and what was configured stays."""
+    pace = learned(100, configured=150)
+    pace.forget()
+    assert pace.limit == 150
+    unbounded = learned(100)
+    unbounded.sent(10.0)
+    unbounded.forget()
+    assert unbounded.free_at == -inf
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0.001, 3.0)), max_size=200))
+def test_the_learned_rate_has_a_floor_and_a_complaint_hardly_raises_it(
     steps: list[tuple[bool, float]],
 ) -> None:
     """Whatever happened before: a few requests a second always go."""
@@ -124,31 +175,4 @@ def test_the_learned_rate_has_a_floor_and_a_complaint_never_raises_it(
             pace.answered(now)
         else:
             pace.throttled(now)
-            assert LEARNED_LEAST <= pace.limit <= before
-
-
-@pytest.mark.parametrize("capacity", [10, 20, 200, 600])
-def test_a_bus_of_a_fixed_rate_is_used_well_and_seldom_complains(capacity: int) -> None:
-    """A minute against a bus that takes so many requests in each second: most of it used, few refused."""
-    in_second: dict[int, int] = {}
-
-    def takes(now: float) -> bool:
-        in_second[int(now)] = in_second.get(int(now), 0) + 1
-        return in_second[int(now)] <= capacity
-
-    got, refused = against(takes)
-    assert got >= 0.85 * 60 * capacity
-    assert refused <= 0.15 * got
-
-
-def test_a_bus_that_complains_without_need_is_hardly_slowed() -> None:
-    """One in thirty requests, at any rate: hundreds a second still go."""
-    asked = 0
-
-    def takes(_: float) -> bool:
-        nonlocal asked
-        asked += 1
-        return asked % 30 > 0
-
-    got, _ = against(takes)
-    assert got >= 60 * 150
+        assert LEARNED_LEAST <= pace.limit <= max(LEARNED_LEAST, (1 + RISE_MOST_SHARE) * before)
