@@ -111,9 +111,11 @@ class Routes:
         self._limits = limits
         self._statistics = statistics
         self._wall_clock = wall_clock
-        self._routes: dict[bytes | None, list[Route]] = defaultdict(list)
+        self._routes: dict[bytes | None, list[tuple[Route, Terms]]] = defaultdict(list)
+        """With the terms of requests that prefer nothing."""
         for route in ROUTES:
-            self._routes[route.path].append(route)
+            terms = Terms(route.binding.accepted, limits.default_wait_seconds)
+            self._routes[route.path].append((route, terms))
         statistics.events_received.update(dict.fromkeys(ContentMode, 0))
 
     def head(self, request: Request) -> Exchange | Response:
@@ -133,7 +135,7 @@ class Routes:
             admission = self._intake.foresee(length, destination)
             if not isinstance(admission, Accepted):
                 return not_admitted(admission, events=1)
-            binding = self._binding(path, request.fields)
+            binding, terms = self._binding(path, request.fields)
             mode = binding.mode(request.headers)
             coding = content_coding(request.fields.get(b"content-encoding"))
             self._check_length(length)
@@ -145,7 +147,8 @@ class Routes:
             return unavailable(Reason.NO_ROOM, RECEIVING_RETRY_SECONDS)
         if b"expect" in request.fields and request.fields[b"expect"].lower() != b"100-continue":
             return EXPECTATION_FAILED
-        terms = self._terms(binding, request.fields.get(b"prefer"))
+        if b"prefer" in request.fields:
+            terms = _preferred(terms, request.fields[b"prefer"])
         return Exchange(binding, destination, mode, coding, request.headers, terms)
 
     def has_room(self, exchange: Exchange, body: bytes) -> bool:
@@ -215,20 +218,11 @@ class Routes:
             raise LookupError
         return None, name
 
-    def _binding(self, path: bytes | None, fields: dict[bytes, bytes]) -> Binding:
-        for route in self._routes[path]:
+    def _binding(self, path: bytes | None, fields: dict[bytes, bytes]) -> tuple[Binding, Terms]:
+        for route, terms in self._routes[path]:
             if route.marker is None or route.marker in fields:
-                return route.binding
+                return route.binding, terms
         raise AssertionError("every path has a route without a marker")
-
-    def _terms(self, binding: Binding, prefer: bytes | None) -> Terms:
-        """What the producer asks for; where it does not, what the operator does."""
-        preferences = read_preferences(prefer or b"")
-        wait, applied = preferences.wait_seconds, preferences.applied
-        if not applied:
-            return Terms(binding.accepted, self._limits.default_wait_seconds)
-        accepted = replace(binding.accepted, fields=binding.accepted.fields + applied)
-        return Terms(accepted, wait or None, applied)
 
     def _waiting(self, terms: Terms, events: Sequence[Event]) -> Waiting:
         return Waiting(terms, events, disk_seconds=self._limits.request_timeout_seconds)
@@ -252,6 +246,15 @@ def _path(target: bytes) -> bytes:
     authority, _, path = rest.partition(b"/")
     # An http URI without a host must be rejected (RFC 9110 4.2.1).
     return b"/" + path if authority and scheme.lower() in (b"http", b"https") else b""
+
+
+def _preferred(default: Terms, field: bytes) -> Terms:
+    """What the producer asks for; where it asks for nothing we know, what the operator does."""
+    preferences = read_preferences(field)
+    if not preferences.applied:
+        return default
+    accepted = replace(default.accepted, fields=default.accepted.fields + preferences.applied)
+    return Terms(accepted, preferences.wait_seconds or None, preferences.applied)
 
 
 def _without_delivery(request: Request) -> Response:
