@@ -54,7 +54,8 @@ class Pressure:
         self._probe_at = -inf
         self._returned_at = -inf
         self._stale = 0
-        """Probes that were unanswered when the bus returned, and still are: they tell nothing of it now."""
+        """Probes that were unanswered when the bus returned, and still are: they tell nothing of it now,
+        and hold no place of the level, which begins with fewer."""
         self._failures = 0
         self._refusals = 0
         """In a row, as those before."""
@@ -81,10 +82,12 @@ class Pressure:
 
     def next_allowed(self, in_flight: int) -> float:
         """The monotonic time from which on a request may go; infinity: not before an answer comes."""
-        if in_flight >= (self._max_in_flight if self.is_probing else self._level.limit):
+        if in_flight >= self._max_in_flight:
             return inf
         allowed = max(self._paused_until, self._pace.free_at)
-        return max(allowed, self._probe_at) if self.is_probing else allowed
+        if self.is_probing:
+            return max(allowed, self._probe_at)
+        return allowed if in_flight - self._stale < self._level.limit else inf
 
     def sent(self, now: float) -> None:
         """A request goes out."""
@@ -100,7 +103,7 @@ class Pressure:
         elif now - seconds < self._returned_at:
             self._stale = max(0, self._stale - 1)
         else:
-            self._level.answered(now, seconds=seconds, in_flight=in_flight)
+            self._level.answered(now, seconds=seconds, in_flight=in_flight - self._stale)
         if now >= self._paused_until:  # else it was sent before the bus complained
             self._pause_seconds = PAUSE_INITIAL_SECONDS
         if self.health is not Health.THROTTLED or now >= self._throttled_at + CALM_SECONDS:

@@ -28,10 +28,10 @@ def answer(subject: Pressure, now: float, *, seconds: float = 0.03, in_flight: i
     subject.answered(now, seconds=seconds, in_flight=in_flight)
 
 
-def answer_wave(subject: Pressure, now: float) -> None:
-    """It takes as many as may be in flight."""
+def answer_wave(subject: Pressure, now: float, *, hanging: int = 0) -> None:
+    """It takes as many as may be in flight, beside those that hang."""
     for left in range(subject.limit, 0, -1):
-        answer(subject, now, in_flight=left)
+        answer(subject, now, in_flight=hanging + left)
 
 
 def at_full_level(now: float = 0.0) -> Pressure:
@@ -212,6 +212,20 @@ def test_the_bus_counts_as_up_again_once_it_has_been_calm() -> None:
 # Probing.
 
 
+def test_probes_that_hang_on_leave_room_for_the_start_but_count_for_what_is_configured() -> None:
+    """Ten of sixteen slots are theirs until they time out; the others are free at once."""
+    subject = down(now=5.0)
+    for probes in range(11):
+        subject.sent(6.0 + probes)
+    answer(subject, 16.1, seconds=0.1, in_flight=11)
+    assert subject.next_allowed(10) <= 16.1
+    assert subject.next_allowed(10 + subject.limit) == inf
+    for wave in range(4):
+        answer_wave(subject, 16.2 + wave / 10, hanging=10)
+    assert subject.next_allowed(15) <= 16.5
+    assert subject.next_allowed(16) == inf
+
+
 def test_a_bus_that_is_down_is_probed_once_a_second_even_while_probes_are_unanswered() -> None:
     """One that hangs holds each probe for its whole time-out."""
     subject = down(now=5.0)
@@ -260,7 +274,7 @@ def test_what_becomes_of_other_probes_after_the_return_tells_nothing() -> None:
         subject.sent(6.0 + probes)
     answer(subject, 16.1, seconds=0.1, in_flight=11)
     for wave in range(4):
-        answer_wave(subject, 16.2 + wave / 10)
+        answer_wave(subject, 16.2 + wave / 10, hanging=10)
     answer(subject, 16.9, seconds=8.0, in_flight=10)
     for left in range(9, 0, -1):
         fail(subject, 26.0 - left, in_flight=left)
