@@ -89,15 +89,18 @@ def test_a_replacement_is_written_beside_the_file_first(tmp_path: Path) -> None:
 
 
 def test_only_a_regular_file_is_opened(tmp_path: Path) -> None:
-    """A pipe would hold us for ever, and a directory has no lines."""
+    """A pipe would hold us for ever, and a directory has no lines; what is refused is not left open."""
     file, pipe = tmp_path / "file", tmp_path / "pipe"
     file.write_bytes(b"text")
     os.mkfifo(pipe)
     with disk.open_file(file) as stream:
+        lowest_free = stream.fileno()
         assert stream.read() == b"text"
     for path in (pipe, tmp_path):
         with pytest.raises(OSError, match="Not a regular file"):
             disk.open_file(path)
+    with disk.open_file(file) as stream:
+        assert stream.fileno() == lowest_free
 
 
 def test_a_directory_that_can_be_written_has_no_obstacle(tmp_path: Path) -> None:

@@ -194,6 +194,23 @@ async def test_only_what_is_new_or_was_tried_again_is_written_at_the_end(tmp_pat
 
 
 @on_virtual_clock
+async def test_what_came_while_the_rest_was_secured_is_kept_after_it(tmp_path: Path) -> None:
+    """The end comes before the first file is whole: it waits for it, and then writes another."""
+    threads = Slow()
+    kept = keeping(tmp_path, threads)
+    secured = entry("1")
+    kept.secure("orders", [secured])
+    secured.attempt += 1
+    end = asyncio.create_task(kept.keep("orders", [secured, entry("new")]))
+    for _ in range(2):
+        await settle()
+        await threads.run()
+    assert await end
+    assert restored(tmp_path) == {"1": 1, "new": 0}
+    assert len(files(tmp_path)) == 1
+
+
+@on_virtual_clock
 async def test_entries_are_not_secured_twice_at_the_same_time(tmp_path: Path) -> None:
     """One file is under way, and nothing is to stand in two."""
     threads = Slow()
@@ -227,7 +244,9 @@ async def test_what_cannot_be_written_is_lost_and_said_and_others_are_kept(
     assert await kept.keep("grid", [entry("1")])
 
 
-async def test_what_could_not_be_secured_is_tried_again_at_the_end(tmp_path: Path) -> None:
+async def test_what_could_not_be_secured_is_tried_again_at_the_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """The disk may have room by then; until then every receipt is as it was."""
     directory, receipt = tmp_path / "spill", FakeReceipt()
     directory.touch()
@@ -243,6 +262,7 @@ async def test_what_could_not_be_secured_is_tried_again_at_the_end(tmp_path: Pat
     await threads.run()
     assert await end
     assert restored(directory) == {"1": 0}
+    assert messages(caplog) == [(logging.WARNING, SPILLED, 1)]
 
 
 async def test_what_stands_with_fewer_attempts_is_not_lost_when_it_cannot_be_written_again(

@@ -241,16 +241,19 @@ def test_notes_of_no_file_are_removed(tmp_path: Path) -> None:
 def test_notes_that_could_not_be_written_go_with_the_next(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A full disk is said once, and has room again later."""
-    keep(tmp_path, *[entry(str(number)) for number in range(4)])
-    first, second, third, _ = restore(tmp_path)
+    """A disk that is full is said once for as long as it is, and has room again later."""
+    keep(tmp_path, *[entry(str(number)) for number in range(5)])
+    first, second, third, fourth, _ = restore(tmp_path)
     with files_may_grow_to(7):
         deliver(first, second)
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert record.getMessage().startswith("a spill file cannot be kept up")
     deliver(third)
-    assert ids(restore(tmp_path)) == ["3"]
+    assert ids(restore(tmp_path)) == ["3", "4"]
+    with files_may_grow_to(7):
+        deliver(fourth)
+    assert len(caplog.records) == 2
 
 
 def test_a_file_that_cannot_be_removed_is_logged_and_stops_nothing(
@@ -317,6 +320,30 @@ def test_a_file_all_of_which_was_settled_meanwhile_goes_when_it_is_confirmed(tmp
     deliver(*entries)
     file.confirm()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_all_of_which_was_settled_before_a_crash_brings_nothing_back(tmp_path: Path) -> None:
+    """Though the process did not come to remove it."""
+    entries = [entry("1"), entry("2")]
+    file = spill(tmp_path).begin("orders", entries)
+    deliver(*entries)
+    file.write()
+    assert restore(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_entry_settled_while_it_is_spilled_again_takes_no_other_with_it(tmp_path: Path) -> None:
+    """Its older line is settled once, and the older file waits for the others in it."""
+    older = keep(tmp_path, *in_turn("1", "2", attempt=1))
+    process = spill(tmp_path)
+    again = [as_entry(each) for each in process.read("orders")]
+    again[0].attempt = 4
+    newer = process.begin("orders", again[:1])
+    newer.write()
+    deliver(again[0])
+    newer.confirm()
+    assert older.exists()
+    assert ids(restore(tmp_path)) == ["2"]
 
 
 def test_an_abandoned_file_leaves_every_receipt_as_it_was(tmp_path: Path) -> None:
