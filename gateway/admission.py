@@ -55,8 +55,10 @@ class Caller(Protocol):
     """A producer that waits until its events are delivered."""
 
     def receipt(self, destination: str) -> Receipt:
-        """What that destination tells of every event of the request; asked for once by each it goes to,
-        before any is told of."""
+        """What that destination tells of every event of the request.
+
+        Asked for once by each that they go to, before any is told of.
+        """
 
 
 class Intake(Protocol):

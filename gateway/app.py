@@ -12,37 +12,25 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 from gateway import __version__
 from gateway.admin.server import Admin
 from gateway.admin.status import destination_status
-from gateway.cloudevents.json import read_event
 from gateway.config import (
     Config,
-    DeadLettersConfig,
     DestinationConfig,
-    ListenAddress,
-    ReceiverConfig,
-    WhenIdle,
 )
 from gateway.config.masked import masked
-from gateway.entry import Entry
-from gateway.errors import ConfigError, ConfigFault
-from gateway.event import Event
 from gateway.exit_code import ExitCode
 from gateway.metrics import Snapshot
-from gateway.pipeline import disk
-from gateway.pipeline.dead_letter import DeadLetterFiles, DeadLetters, NoDeadLetters
 from gateway.pipeline.destination import Destination
 from gateway.pipeline.fan_out import FanOut
-from gateway.pipeline.retry import RetryPolicy
-from gateway.pipeline.settings import Clocks, DestinationSettings
-from gateway.pipeline.spill import Spill
-from gateway.receiver.limits import ReceiverLimits
-from gateway.receiver.server import Listen, ListenTcp, ListenUnix, Receiver
+from gateway.pipeline.settings import Clocks
+from gateway.receiver.server import Receiver
 from gateway.sender import SenderPlugin
+from gateway.storage import Storage
+from gateway.wiring import dead_letters, destination_settings, listener, receiver_limits, url
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +39,9 @@ LAST_ANSWERS_SECONDS = 1.0
 """How long open requests may take to be answered when everything else is done."""
 
 
-SPILL_SECONDS = 10.0
-"""How long the disk may take for what one destination could not deliver."""
+SECURE_SECONDS = 5.0
+"""So long before the end of the grace what is held is put on disk first, and delivered then: whoever ends
+us at the deadline loses nothing."""
 
 CLOSE_SECONDS = 2.0
 """How long one part may take to close."""
@@ -88,21 +77,22 @@ class App:
         self._hurry = asyncio.Event()
         self._started_at = time.time()
         self._exit_code = ExitCode.OK
-        self.hangs = False
-        """Whether a thread is stuck in the file system, which the process must not wait for."""
+        self._unaccounted: dict[str, int] = {}
+        """By destination: the difference that was last found, and told."""
         self._destinations = {
             name: self._build(destination) for name, destination in config.destinations.items()
         }
         self._loops: dict[str, asyncio.Task[None]] = {}
-        self._intake = FanOut(self._destinations, drain_seconds=config.shutdown.deadline)
+        self._storage = Storage(config)
+        self._intake = FanOut(
+            self._destinations, drain_seconds=config.shutdown.deadline, stores=self._storage.stores
+        )
         self._receiver = Receiver(
             self._intake,
             receiver_limits(config.receiver),
-            [_listener(each) for each in config.receiver.listen],
+            [listener(each) for each in config.receiver.listen],
         )
         self._admin = Admin(self, config.admin.listen)
-        self._spill_lock: disk.DirectoryLock | None = None
-        self._spill = Spill(Path(config.shutdown.spill), _read_back) if config.shutdown.spill else None
         self.receiver_addresses: Sequence[str] = ()
         self.admin_address = ""
 
@@ -113,13 +103,13 @@ class App:
 
         The receiver comes last: once an event is accepted, nothing can fail the start any more.
         """
-        self._check_directories()
         try:
+            self._storage.open()
             with _naming(f"admin.listen = {self._config.admin.listen}"):
                 self.admin_address = await self._admin.start()
             with _naming(f"receiver.listen = {', '.join(self._config.receiver.listen)}"):
-                self.receiver_addresses = [_url(bound) for bound in await self._receiver.bind()]
-            self._restore_spilled()
+                self.receiver_addresses = [url(bound) for bound in await self._receiver.bind()]
+            self._take_back()
         except BaseException:
             await self._close()
             raise
@@ -167,17 +157,26 @@ class App:
         deadline = self._loop.time() + self._config.shutdown.deadline
         log.info("draining", extra={"held": self._held()})
         last_requests = asyncio.create_task(self._receiver.drain())
+        securing = self._loop.call_at(deadline - SECURE_SECONDS, self._secure)
         await self._deliver_until(deadline)
+        securing.cancel()
         await _cancel([last_requests])  # what still comes in would only be refused; `_close` bounds it
-        lefts = await asyncio.gather(*[destination.stop() for destination in self._destinations.values()])
-        self.hangs = any(destination.is_burying for destination in self._destinations.values())
-        for name, left in zip(self._destinations, lefts, strict=True):
-            if left:
-                await self._keep(name, left)
+        await asyncio.gather(*[self._stop(name) for name in self._destinations])
         self._check_accounts()
         await self._close()
         self._step(State.STOPPED)
         log.info("stopped", extra={"exit_code": int(self._exit_code)})
+
+    def _secure(self) -> None:
+        """Begin to put on disk what is held, and deliver on: there is little grace left."""
+        for name, destination in self._destinations.items():
+            self._storage.secure(name, destination.entries())
+
+    async def _stop(self, name: str) -> None:
+        """Stop one destination; what it has not delivered is kept on disk, or the exit code says so."""
+        left = await self._destinations[name].stop()
+        if not await self._storage.keep(name, left):
+            self._exit_code = ExitCode.FAILED
 
     async def _deliver_until(self, deadline: float) -> None:
         """Let every destination send what it holds, until the deadline or until told to hurry."""
@@ -205,8 +204,7 @@ class App:
                     await part.aclose()
             except TimeoutError:
                 log.warning("a part of the gateway does not close", extra={"part": type(part).__name__})
-        if self._spill_lock is not None:
-            self._spill_lock.release()
+        await self._storage.aclose()
 
     def _report_failures(self) -> None:
         for name, loop in self._loops.items():
@@ -220,56 +218,23 @@ class App:
 
     # What outlives the process.
 
-    def _check_directories(self) -> None:
-        wanted = {"shutdown.spill": self._config.shutdown.spill}
-        for name, destination in self._config.destinations.items():
-            wanted[f"destinations.{name}.dead_letters.path"] = destination.dead_letters.path
-        faults = [
-            ConfigFault(key, f"the directory cannot be written: {obstacle}")
-            for key, path in wanted.items()
-            if path and (obstacle := disk.obstacle(Path(path))) is not None
-        ]
-        if faults:
-            raise ConfigError(faults)
-        if self._config.shutdown.spill:
-            self._spill_lock = disk.DirectoryLock(Path(self._config.shutdown.spill))
-            if not self._spill_lock.acquire():
-                raise ConfigError([ConfigFault("shutdown.spill", "another process uses this directory")])
-
-    def _restore_spilled(self) -> None:
-        if self._spill is None:
-            return
+    def _take_back(self) -> None:
         for name, destination in self._destinations.items():
-            if restored := self._spill.read(name):
+            if restored := self._storage.take_back(name):
                 destination.restore(restored)
-                log.info("took back what was spilled", extra={"destination": name, "events": len(restored)})
-        for path in self._spill.strangers(list(self._destinations)):
-            log.warning("a spill file belongs to no destination", extra={"file": str(path)})
+        self._storage.report_strangers(list(self._destinations))
 
-    async def _keep(self, name: str, left: list[Entry]) -> None:
-        """Write what was not delivered to disk; without that it is lost, and the exit code says so."""
-        extra: dict[str, Any] = {"destination": name, "events": len(left)}
-        if self._spill is None:
-            self._exit_code = ExitCode.FAILED
-            log.error("events are lost: they were not delivered, and shutdown.spill is empty", extra=extra)
-            return
-        try:
-            async with asyncio.timeout(SPILL_SECONDS):
-                path = await asyncio.to_thread(self._spill.write, name, left)
-        except Exception as error:  # noqa: BLE001 - the other destinations' events are still to be kept
-            self._exit_code = ExitCode.FAILED
-            self.hangs = self.hangs or isinstance(error, TimeoutError)
-            log.critical("events could not be spilled: they are lost, but for those that an earlier start "
-                         "spilled", extra=extra | {"error": repr(error)})  # fmt: skip
-            return
-        for entry in left:
-            if entry.receipt is not None:
-                entry.receipt.kept(entry)
-        log.warning("events were spilled for the next start", extra=extra | {"file": str(path)})
+    @property
+    def hangs(self) -> bool:
+        """Whether a thread is stuck in the file system, which the process must not wait for."""
+        return self._storage.hangs or any(each.is_burying for each in self._destinations.values())
 
     def _check_accounts(self) -> None:
+        """Compare what was accepted with what became of it; a difference fails the process's end."""
         for name, destination in self._destinations.items():
-            if unaccounted := destination.statistics().unaccounted:
+            unaccounted = destination.statistics().unaccounted
+            if unaccounted != self._unaccounted.get(name, 0):
+                self._unaccounted[name] = unaccounted
                 self._exit_code = ExitCode.FAILED
                 log.error("the accounts do not add up", extra={
                     "destination": name, "events": unaccounted})  # fmt: skip
@@ -281,6 +246,7 @@ class App:
         return Snapshot(
             self._receiver.statistics(),
             {name: destination.statistics() for name, destination in self._destinations.items()},
+            self._storage.statistics(),
         )
 
     def unready_because(self) -> str | None:
@@ -288,10 +254,13 @@ class App:
         if self._state is not State.RUNNING or self._intake.is_draining:
             return self._state.value
         full = [name for name, each in self._destinations.items() if not each.has_room(1, 0)]
-        return f"full: {', '.join(full)}" if full else None
+        if full:
+            return f"full: {', '.join(full)}"
+        return "; ".join(self._storage.obstacles()) or None
 
     def status(self) -> Mapping[str, Any]:
         """The gateway for a person or a script: no secret, no event data."""
+        self._check_accounts()
         snapshot = self.snapshot()
         return {
             "version": __version__,
@@ -336,56 +305,3 @@ async def _cancel(tasks: Iterable[asyncio.Future[Any]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _read_back(json: bytes, received_at: float) -> Event:
-    return read_event(json, received_at=received_at)
-
-
-def _listener(address: ListenAddress) -> Listen:
-    return ListenTcp(address.host, address.port) if address.path is None else ListenUnix(address.path)
-
-
-def _url(bound: Listen) -> str:
-    if isinstance(bound, ListenUnix):
-        return f"unix:{bound.path}"
-    host = f"[{bound.host}]" if ":" in bound.host else bound.host
-    return f"http://{host}:{bound.port}"
-
-
-def dead_letters(config: DeadLettersConfig, destination: str) -> DeadLetters:
-    """Where that destination's dead letters go."""
-    if not config.path:
-        return NoDeadLetters()
-    return DeadLetterFiles(Path(config.path) / destination, max_bytes=config.max_bytes)
-
-
-def destination_settings(config: DestinationConfig) -> DestinationSettings:
-    """The pipeline's own view of a destination's sections."""
-    delivery = config.delivery
-    return DestinationSettings(
-        max_events=config.buffer.max_events,
-        max_bytes=int(config.buffer.max_bytes),  # a plain number, which prints as one
-        flush_interval_seconds=config.flush.interval,
-        sends_when_idle=config.flush.when_idle is WhenIdle.SEND,
-        max_in_flight=delivery.max_in_flight,
-        max_requests_per_second=delivery.max_requests_per_second,
-        request_timeout_seconds=delivery.request_timeout,
-        retry=RetryPolicy(
-            max_attempts=delivery.max_attempts,
-            max_age_seconds=delivery.max_age,
-            backoff_initial_seconds=delivery.backoff_initial,
-            backoff_max_seconds=delivery.backoff_max,
-        ),
-    )
-
-
-def receiver_limits(config: ReceiverConfig) -> ReceiverLimits:
-    """The receiver's own view of its section."""
-    return ReceiverLimits(
-        max_body_bytes=int(config.max_body_bytes),  # plain numbers, which print as such
-        max_receiving_bytes=int(config.max_receiving_bytes),
-        max_connections=config.max_connections,
-        idle_timeout_seconds=config.idle_timeout,
-        request_timeout_seconds=config.request_timeout,
-    )

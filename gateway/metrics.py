@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 
 from gateway import __version__
 from gateway.errors import Reason
-from gateway.snapshots import DestinationStatistics, Histogram, ReceiverStatistics
+from gateway.snapshots import DestinationStatistics, Histogram, ReceiverStatistics, StorageStatistics
 
 Sample = tuple[tuple[str, ...], float | Histogram]
 """The values of a metric's labels, and its own."""
@@ -50,6 +50,7 @@ class Snapshot(Struct, frozen=True):
 
     receiver: ReceiverStatistics
     destinations: Mapping[str, DestinationStatistics]
+    storage: StorageStatistics
 
 
 class MetricDefinition(Struct, frozen=True):
@@ -108,6 +109,15 @@ def _gauge(
     merge: Merge = Merge.SUM,
 ) -> MetricDefinition:
     return MetricDefinition(f"gateway_{name}", Kind.GAUGE, text, labels, read, merge)
+
+
+def _stored(
+    read: Callable[[StorageStatistics], float | Histogram],
+) -> Callable[[Snapshot], Iterator[Sample]]:
+    def samples(snapshot: Snapshot) -> Iterator[Sample]:
+        yield (), read(snapshot.storage)
+
+    return samples
 
 
 def _histogram(name: str, text: str, read: Callable[[DestinationStatistics], Histogram]) -> MetricDefinition:
@@ -271,6 +281,31 @@ METRICS: tuple[MetricDefinition, ...] = (
         "Open connections of producers.",
         (),
         lambda snapshot: [((), snapshot.receiver.connections)],
+    ),
+    MetricDefinition(
+        "gateway_journal_commit_seconds",
+        Kind.HISTOGRAM,
+        "From the begin of a group's write to the journal until it is on disk.",
+        (),
+        _stored(lambda storage: storage.journal_commit_seconds),
+    ),
+    _counter(
+        "journal_failures",
+        "Writes to a journal that failed: none of their events was accepted.",
+        (),
+        _stored(lambda storage: storage.journal_failures),
+    ),
+    _gauge(
+        "journal_bytes",
+        "What the journals' files take on disk.",
+        (),
+        _stored(lambda storage: storage.journal_bytes),
+    ),
+    _counter(
+        "records_set_aside",
+        "Records of journal and spill that could not be read at the start, and were set aside.",
+        (),
+        _stored(lambda storage: storage.set_aside),
     ),
 )
 

@@ -37,6 +37,11 @@ class Histogram:
         self.total += total
         return True
 
+    def add(self, other: "Histogram") -> None:
+        """Count everything that `other`, of the same bounds, has counted."""
+        self.counts = [mine + its for mine, its in zip(self.counts, other.counts, strict=True)]
+        self.total += other.total
+
 
 class ReceiverStatistics(Struct):
     """What the receiver has seen, over all its connections."""
@@ -68,6 +73,13 @@ class StorageStatistics(Struct):
     """What the journals' files take on disk."""
     set_aside: int = 0
     """Records of journal and spill that could not be read at the start."""
+
+    def add(self, other: "StorageStatistics") -> None:
+        """Count everything that `other` has counted."""
+        self.journal_commit_seconds.add(other.journal_commit_seconds)
+        self.journal_failures += other.journal_failures
+        self.journal_bytes += other.journal_bytes
+        self.set_aside += other.set_aside
 
 
 class DestinationCounters(Struct):

@@ -81,8 +81,20 @@ ROWS = (
             "gateway.sender",
             "gateway.senders",
             "gateway.snapshots",
+            "gateway.storage",
+            "gateway.wiring",
         ),
         "the only place that builds the parts and joins them",
+    ),
+    Row(
+        "gateway.wiring",
+        ("gateway.config", "gateway.pipeline", "gateway.receiver"),
+        "it translates what an operator writes into what each part takes",
+    ),
+    Row(
+        "gateway.storage",
+        (*VOCABULARY, "gateway.cloudevents", "gateway.config", "gateway.pipeline", "gateway.snapshots"),
+        "it joins what is on disk: the journals and the spill",
     ),
     Row(
         "gateway.receiver",

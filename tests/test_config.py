@@ -205,19 +205,15 @@ def test_what_a_plugin_finds_wrong_is_named_within_its_destination() -> None:
 @pytest.mark.parametrize(
     ("tables", "key"),
     [
-        ({"receiver": {"acknowledge": "delivered"}}, "receiver.acknowledge"),
-        ({"receiver": {"acknowledge_timeout": "1s"}}, "receiver.acknowledge_timeout"),
         ({"receiver": {"tokens": ["a"]}}, "receiver.tokens"),
         ({"receiver": {"tls": {"certificate": "a"}}}, "receiver.tls.certificate"),
         ({"receiver": {"tls": {"key": "a"}}}, "receiver.tls.key"),
         ({"receiver": {"tls": {"client_ca": "a"}}}, "receiver.tls.client_ca"),
         ({"admin": {"tokens": ["a"]}}, "admin.tokens"),
-        ({"buffer": {"journal": "a"}}, "buffer.journal"),
-        ({"orders": bus(buffer={"journal": "a"})}, "destinations.orders.buffer.journal"),
     ],
 )
 def test_what_does_nothing_yet_is_refused_by_name(tables: dict[str, Any], key: str) -> None:
-    """Nobody shall rely on a journal that is not written, or on a token that is not asked for."""
+    """Nobody shall rely on a token that is not asked for."""
     assert faults(**tables) == {key: "not available yet"}
 
 
@@ -226,13 +222,10 @@ def test_what_does_nothing_yet_may_be_written_with_its_default() -> None:
     assert (
         config(
             receiver={
-                "acknowledge": "buffered",
-                "acknowledge_timeout": "5000ms",
                 "tokens": [],
                 "tls": {"certificate": "", "key": "", "client_ca": ""},
             },
             admin={"tokens": []},
-            buffer={"journal": ""},
         )
         == config()
     )

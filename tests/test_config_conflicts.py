@@ -30,6 +30,8 @@ from tests.support.configuration import PLUGINS, bus, config, faults
             {"dead_letters": {"path": "spill"}},
             "dead_letters.path",
         ),
+        ({"buffer": {"journal": "journal"}}, {"buffer": {"journal": "spill"}}, "buffer.journal"),
+        ({"buffer": {"journal": "j"}}, {"buffer": {"journal": "dead-letters"}}, "buffer.journal"),
         ({"buffer": {"max_bytes": "256KiB"}}, {"buffer": {"max_bytes": "255KiB"}}, "buffer.max_bytes"),
         (
             {"orders": bus(max_event_bytes="64MiB")},

@@ -11,7 +11,7 @@ from gateway import __version__
 from gateway.errors import Reason
 from gateway.metrics import METRICS, Snapshot, registry, render
 from gateway.sender import Delivered, Rejected, Retry
-from gateway.snapshots import ReceiverStatistics
+from gateway.snapshots import ReceiverStatistics, StorageStatistics
 from tests.pipeline.desk import running
 from tests.support.build import settings
 from tests.support.clock import on_virtual_clock, until
@@ -51,6 +51,10 @@ BEYOND = {
     "gateway_dead_letters_dropped": ("counter", {D}),
     "gateway_connections": ("gauge", set[str]()),
     "gateway_requests_per_second_limit": ("gauge", {D}),
+    "gateway_journal_commit_seconds": ("histogram", set[str]()),
+    "gateway_journal_failures": ("counter", set[str]()),
+    "gateway_journal_bytes": ("gauge", set[str]()),
+    "gateway_records_set_aside": ("counter", set[str]()),
 }
 """What users of such programs look for as well."""
 
@@ -76,7 +80,7 @@ async def snapshot(*, busy: bool) -> Snapshot:
             await until(3.05)
             desk.accept("4", "5")
         receiver = ReceiverStatistics(requests={202: 2}, events_received={"binary": 5}, connections=1)
-        return Snapshot(receiver, {"bus": desk.destination.statistics()})
+        return Snapshot(receiver, {"bus": desk.destination.statistics()}, StorageStatistics())
 
 
 def scrape(taken: Snapshot, accept: str) -> dict[str, Metric]:

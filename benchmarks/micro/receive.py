@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from gateway.admission import ACCEPTED, Admission
-from gateway.app import receiver_limits
+from gateway.wiring import receiver_limits
 from gateway.config import ReceiverConfig
 from gateway.entry import Receipt
 from gateway.event import Event

@@ -51,6 +51,14 @@ def destination_conflicts(config: Config, destination: DestinationConfig) -> Ite
             ("dead_letters.path", "shutdown.spill"),
             "dead_letters.path and shutdown.spill are the same directory",
         )
+    if (path := destination.buffer.journal) and path in (
+        config.shutdown.spill,
+        destination.dead_letters.path,
+    ):
+        yield Conflict(
+            ("buffer.journal", "shutdown.spill", "dead_letters.path"),
+            "buffer.journal is the same directory as shutdown.spill or dead_letters.path",
+        )
     yield from _room_for_one(destination)
 
 

@@ -1,6 +1,6 @@
 """Keys that have their name already and do nothing yet: set off their default they are refused.
 
-Nobody shall believe in a journal that is not written. What begins to work loses its row here.
+Nobody shall believe in a token that is not asked for. What begins to work loses its row here.
 """
 
 from collections.abc import Iterator
@@ -11,14 +11,11 @@ from msgspec import Struct
 NOT_AVAILABLE = "not available yet"
 
 _KEYS = (
-    "receiver.acknowledge",
-    "receiver.acknowledge_timeout",
     "receiver.tokens",
     "receiver.tls.certificate",
     "receiver.tls.key",
     "receiver.tls.client_ca",
     "admin.tokens",
-    "buffer.journal",
 )
 
 

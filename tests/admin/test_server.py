@@ -10,7 +10,7 @@ import pytest
 from gateway.admin.server import Admin
 from gateway.config import ListenAddress
 from gateway.metrics import Snapshot
-from gateway.snapshots import ReceiverStatistics
+from gateway.snapshots import ReceiverStatistics, StorageStatistics
 
 
 class FakeOperations:
@@ -21,7 +21,7 @@ class FakeOperations:
         self.drains = 0
 
     def snapshot(self) -> Snapshot:
-        return Snapshot(ReceiverStatistics(requests={202: 3}), {})
+        return Snapshot(ReceiverStatistics(requests={202: 3}), {}, StorageStatistics())
 
     def unready_because(self) -> str | None:
         return self.reason

@@ -4,9 +4,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from gateway.app import receiver_limits
 from gateway.config import ReceiverConfig
 from gateway.receiver.limits import ReceiverLimits
+from gateway.wiring import receiver_limits
 
 DEFAULTS = receiver_limits(ReceiverConfig())
 

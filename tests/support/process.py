@@ -63,6 +63,11 @@ class GatewayProcess:
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
 
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        assert self._process is not None
+        self._process.kill()
+
     async def exit_code(self) -> int:
         """Wait for the end of the process and of its log."""
         assert self._process is not None
