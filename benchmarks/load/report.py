@@ -45,11 +45,11 @@ def cost_lines(summaries: Mapping[str, Summary]) -> Iterator[str]:
 
 def ratio_lines(found: Sequence[Ratio]) -> Iterator[str]:
     """A line for each comparison."""
-    yield f"{'ratio, median of rounds':28}{'to':30}{'is':>7}{'aim':>7}{'good':>7}"
+    yield f"{'ratio, median of rounds':34}{'to':28}{'is':>7}{'aim':>7}{'good':>7}"
     for ratio in found:
         each = ratio.comparison
         yield (
-            f"{each.scenario:28}{each.against:30}{ratio.value:7.2f}{_figure(each.first)}{_figure(each.good)}"
+            f"{each.scenario:34}{each.against:28}{ratio.value:7.2f}{_figure(each.first)}{_figure(each.good)}"
             f"  {ratio.verdict}"
         ).rstrip()
 

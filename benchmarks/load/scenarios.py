@@ -3,7 +3,20 @@
 from msgspec import Struct
 
 from benchmarks.load.producer import Mode
-from benchmarks.load.subjects import BUSY_FLOOR, FLOOR, OBVIOUS, TO_AWS, TO_FILE, Subject
+from benchmarks.load.subjects import (
+    BUSY_FLOOR,
+    DELIVERED,
+    DELIVERED_TO_AWS,
+    FLOOR,
+    JOURNALED,
+    OBVIOUS,
+    TO_AWS,
+    TO_FILE,
+    Subject,
+)
+
+MANY = 256
+"""Connections: each of those that wait has one event under way, and company makes a flush cheap."""
 
 
 class Scenario(Struct, frozen=True):
@@ -33,6 +46,10 @@ SCENARIOS = (
     Scenario("accept, binary", TO_FILE, Mode.BINARY),
     Scenario("whole way, structured", TO_AWS),
     Scenario("whole way, binary", TO_AWS, Mode.BINARY),
+    Scenario("accept, 256 connections", TO_FILE, connections=MANY),
+    Scenario("journaled, 256 connections", JOURNALED, connections=MANY),
+    Scenario("delivered, 256 connections", DELIVERED, connections=MANY),
+    Scenario("delivered to aws, 256 connections", DELIVERED_TO_AWS, connections=MANY),
     Scenario("obvious gateway, structured", OBVIOUS),
     Scenario("obvious gateway, binary", OBVIOUS, Mode.BINARY),
 )
@@ -44,6 +61,9 @@ COMPARISONS = (
     Comparison("whole way, binary", "floor", 6.0, 4.6),
     Comparison("whole way, structured", "obvious gateway, structured", 0.25, 0.25),
     Comparison("whole way, binary", "obvious gateway, binary", 0.25, 0.25),
+    Comparison("journaled, 256 connections", "accept, 256 connections", 1.8, 1.8),
+    Comparison("delivered, 256 connections", "accept, 256 connections", 3.0, 3.0),
+    Comparison("delivered to aws, 256 connections", "accept, 256 connections"),
     Comparison("accept, structured", "floor at the gateway's pace"),
     Comparison("accept, binary", "floor at the gateway's pace"),
     Comparison("whole way, structured", "floor at the gateway's pace"),

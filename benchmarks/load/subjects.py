@@ -98,12 +98,25 @@ BUSY_FLOOR = Subject(
     uses_bus=False,
     deducted_microseconds=BUSY_MICROSECONDS,
 )
-TO_FILE = Subject(
-    "gateway to /dev/null",
-    lambda place: gateway(place, {"type": "file", "path": "/dev/null"}),
+NULL_FILE = {"type": "file", "path": "/dev/null"}
+WAITING = {"receiver.acknowledge": "delivered"}
+
+TO_FILE = Subject("gateway to /dev/null", lambda place: gateway(place, NULL_FILE), uses_bus=False)
+JOURNALED = Subject(
+    "journaling gateway to /dev/null",
+    lambda place: gateway(place, NULL_FILE, {"buffer.journal": f"{place.directory}/journal"}),
+    uses_bus=False,
+)
+DELIVERED = Subject(
+    "gateway to /dev/null, answering when delivered",
+    lambda place: gateway(place, NULL_FILE, WAITING),
     uses_bus=False,
 )
 TO_AWS = Subject("gateway to aws", lambda place: gateway(place, aws(place.bus_url)))
+DELIVERED_TO_AWS = Subject(
+    "gateway to aws, answering when delivered",
+    lambda place: gateway(place, aws(place.bus_url), WAITING),
+)
 OBVIOUS = Subject("obvious gateway", lambda place: python("benchmarks.load.obvious", place.bus_url))
 
 
