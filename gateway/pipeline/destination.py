@@ -23,6 +23,7 @@ from gateway.pipeline.delivery import Attempt, BusOutcome, attempt
 from gateway.pipeline.feedback import tell
 from gateway.pipeline.flush import FlushTiming
 from gateway.pipeline.forecast import seconds_to_full, seconds_until_room
+from gateway.pipeline.in_flight import InFlight
 from gateway.pipeline.pressure import PROBE_SECONDS, Pressure
 from gateway.pipeline.retry import Company, GiveUpReason
 from gateway.pipeline.settings import Clocks, DestinationSettings
@@ -78,8 +79,7 @@ class Destination:
         self._account = Account(name, sender.limits)
         self._burial = Burial(name, dead_letters, self._account, wall=clocks.wall, release=self._release)
         self._phase = Phase.WORKING
-        self._sending: dict[asyncio.Task[None], Sequence[Entry]] = {}
-        """Requests in flight, each with its entries."""
+        self._in_flight = InFlight()
         self._burying: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._waits_for_events = False
@@ -192,20 +192,20 @@ class Destination:
         now = self._clocks.monotonic()
         self._account.sample(now)
         self._expire(now)
-        while (allowed := self._pressure.next_allowed(len(self._sending))) <= now:
+        while (allowed := self._pressure.next_allowed(len(self._in_flight))) <= now:
             departure = self._backlog.next_departure(
-                now, in_flight=len(self._sending), probing=self._pressure.is_probing
+                now, in_flight=len(self._in_flight), probing=self._pressure.is_probing
             )
             if departure is None:
                 break
             self._launch(departure, now)
         self._waits_for_events = allowed <= now
-        due = self._backlog.next_due(now, in_flight=len(self._sending)) if allowed <= now else allowed
+        due = self._backlog.next_due(now, in_flight=len(self._in_flight)) if allowed <= now else allowed
         return min(due, self._backlog.next_expiry())
 
     def _launch(self, departure: Departure, now: float) -> None:
         batch, is_probe = departure.batch, self._pressure.is_probing
-        self._sending[self._start(self._deliver(batch))] = batch.entries
+        self._in_flight.begin(self._start(self._deliver(batch)), batch.entries, self.sender)
         self._pressure.sent(now)
         if departure.reason is not None:
             self._account.flushed(batch, departure.reason, now, is_probe=is_probe)
@@ -252,7 +252,7 @@ class Destination:
         settlement = settle(
             batch.entries, result.outcomes, self._settings.retry, now=now, jitter=self._clocks.jitter()
         )
-        self._no_longer_sending()
+        self._in_flight.end()
         self._account.settled_batch(settlement, now)
         for again in settlement.again:
             self._backlog.send_again(again)
@@ -267,15 +267,10 @@ class Destination:
 
     def _split(self, batch: Batch, now: float) -> None:
         """Send a refused batch again in halves, to find the culprit."""
-        self._no_longer_sending()
+        self._in_flight.end()
         count(self._account.counters.retried, RetryReason.SPLIT, len(batch.entries))
         for half in halves(batch.entries):
             self._backlog.send_again(Again(list(half), now, Company.SAME))
-
-    def _no_longer_sending(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None, "called by the task of a batch"
-        del self._sending[task]
 
     def _adjust(self, result: Attempt, seconds: float, now: float) -> None:
         """Tell the pressure how the bus answered; whatever waited for its return goes at once."""
@@ -284,7 +279,7 @@ class Destination:
             pressure,
             result,
             seconds=seconds,
-            in_flight=len(self._sending),
+            in_flight=len(self._in_flight),
             now=now,
             jitter=self._clocks.jitter(),
         )
@@ -330,23 +325,20 @@ class Destination:
 
     def entries(self) -> list[Entry]:
         """Every entry that is held at this moment, oldest first."""
-        sent = [entry for batch in self._sending.values() for entry in batch]
         unburied = [*self._burial.writing, *self._burial.waiting]
-        return in_order_of_arrival([*sent, *self._backlog.entries(), *unburied])
+        return in_order_of_arrival([*self._in_flight.entries(), *self._backlog.entries(), *unburied])
 
     async def stop(self) -> list[Entry]:
         """Cancel what is in flight; every entry that is not settled, oldest first. They stay held."""
         self._phase = Phase.STOPPED
         self._wake.set()
         self._burial.close()
-        for task in self._sending:
+        for task in self._in_flight.tasks:
             task.cancel()
-        tasks = [*self._sending, *filter(None, [self._burying])]
+        tasks = [*self._in_flight.tasks, *filter(None, [self._burying])]
         if tasks:
             await asyncio.wait(tasks, timeout=STOP_GRACE_SECONDS)
-        entries = [entry for batch in self._sending.values() for entry in batch]
-        entries += self._backlog.give_back() + self._burial.give_back()
-        self._sending.clear()
+        entries = self._in_flight.give_back() + self._backlog.give_back() + self._burial.give_back()
         self._backlog.put_back(entries)
         return in_order_of_arrival(entries)
 
@@ -362,7 +354,7 @@ class Destination:
     def statistics(self) -> DestinationStatistics:
         """A snapshot for metrics and `/status`, taken in one step: its sums hold."""
         now, buffer, account = self._clocks.monotonic(), self._buffer.statistics(), self._account
-        in_flight = [*self._burial.writing, *[entry for batch in self._sending.values() for entry in batch]]
+        in_flight = [*self._burial.writing, *self._in_flight.entries()]
         unburied = self._burial.waiting
         oldest = min([self._backlog.oldest_arrival(), *[e.arrived_at for e in (*in_flight, *unburied)]])
         counters = account.counters
@@ -381,7 +373,7 @@ class Destination:
             seconds_to_full=seconds_to_full(buffer, filling_per_second=filling),
             requests_saved=self._backlog.requests_saved,
             in_flight_limit=self._pressure.limit,
-            requests_in_flight=len(self._sending),
+            requests_in_flight=len(self._in_flight),
             requests_per_second_limit=self._pressure.requests_per_second_limit,
             accepted_per_second=accepted_per_second,
             delivered_per_second=account.delivered_rate.per_second(counters.delivered, now),
