@@ -114,11 +114,13 @@ async def test_while_all_slots_are_busy_events_gather_and_leave_packed() -> None
 
 @on_virtual_clock
 async def test_no_more_requests_are_in_flight_than_configured() -> None:
-    """A thousand events at once, and three slots."""
+    """A thousand events at once, and three slots, of which two are used until the first is answered."""
     sender = FakeSender(always=Step(Delivered(), seconds=0.5))
     async with running(sender, settings(max_in_flight=3)) as desk:
         desk.accept_many(1000)
         await until(0.1)
+        assert desk.destination.statistics().requests_in_flight == 2
+        await until(0.6)
         assert desk.destination.statistics().requests_in_flight == 3
         assert desk.destination.statistics().in_flight == 30
         await until(100.0)
