@@ -17,13 +17,12 @@ import time
 from collections.abc import Sequence
 from typing import Any, cast
 
-from gateway.admission import ACCEPTED, Admission
-from gateway.wiring import receiver_limits
+from gateway.admission import ACCEPTED, Admission, Caller
 from gateway.config import ReceiverConfig
-from gateway.entry import Receipt
 from gateway.event import Event
 from gateway.receiver.protocol import HttpConnection
 from gateway.receiver.service import Service
+from gateway.wiring import receiver_limits
 
 EVENT_BYTES = 440
 PIPELINED = 16
@@ -42,7 +41,7 @@ class OpenIntake:
         return ACCEPTED
 
     def accept(
-        self, events: Sequence[Event], destination: str | None, receipt: Receipt | None = None
+        self, events: Sequence[Event], destination: str | None, caller: Caller | None = None
     ) -> Admission:
         """Taken, every time."""
         return ACCEPTED
