@@ -38,7 +38,6 @@ class Answers:
         self._service = service
         self._connection: Connection | None = connection
         """None once nobody reads the answers."""
-        self._is_write_due = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
 
@@ -77,7 +76,6 @@ class Answers:
 
         Returns whether it ends: an answer that closes it may have others behind it.
         """
-        self._is_write_due = False
         line = self.line
         while line and (answer := _known(line[0][0])) is not None:
             _, is_head = line.popleft()
@@ -102,8 +100,7 @@ class Answers:
         """It has an answer, or waits for something else now."""
         if not waiting.is_known:
             self._watch(waiting.since + waiting.patience_seconds)
-        elif self.line[0][0] is waiting and not self._is_write_due and self._connection is not None:
-            self._is_write_due = True  # one behind the first has to wait for it
+        elif self.line[0][0] is waiting and self._connection is not None:
             self._service.write_soon(self._connection)
 
     def _watch(self, moment: float) -> None:

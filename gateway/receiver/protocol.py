@@ -116,7 +116,7 @@ class HttpConnection(asyncio.Protocol):
 
     def write_known(self) -> None:
         """Write the answers that are known from the front of the line on; the last owed may be the last."""
-        if self._is_closing:
+        if self._transport.is_closing():
             return
         answers, reader = self._answers, self._reader
         ends = reader.phase is Phase.ENDED or (self._service.is_draining and not reader.is_receiving)

@@ -159,7 +159,7 @@ class Waiting:
             return  # too late
         self._results[begin + self._place(entry.event)] = result
         self._left -= 1
-        if not self._left and self._stage is Stage.HELD:
+        if not self._left:
             self._know()
 
     # within

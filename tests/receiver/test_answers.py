@@ -1,5 +1,6 @@
 """A connection that owes answers: their order, their writes, its end, and what bounds them."""
 
+import asyncio
 import gc
 import weakref
 from collections.abc import Callable, Sequence
@@ -11,10 +12,12 @@ from hypothesis import strategies as st
 from gateway.admission import ACCEPTED, Draining, Pending
 from gateway.receiver.answers import MAX_OWED
 from gateway.receiver.limits import ReceiverLimits
-from tests.support.clock import now, on_virtual_clock, run_virtual, settle, until
+from gateway.receiver.protocol import HttpConnection
+from tests.support.clock import NothingWillHappenError, now, on_virtual_clock, run_virtual, settle, until
 from tests.support.http import EVENT, Answer, Wire, answers, delivery, request
 from tests.support.limits import limited
 from tests.support.mutations import quick
+from tests.support.transport import WholeTransport
 
 WAIT = b"Prefer: wait=60"
 WAITING = delivery(WAIT)
@@ -260,12 +263,17 @@ async def test_a_connections_last_answer_may_be_waited_for(last: bytes) -> None:
     client.send(WAITING + last + delivery())
     client.send(delivery() + b"\0\0")
     client.intake.deliver(1)
+    await until(30.0)
+    client.service.sweep()
     assert await statuses(client) == []
     assert not client.transport.has_ended
     client.intake.deliver(0)
     assert [(answer.status, answer.closes) for answer in await told(client)] == [(200, False), (200, True)]
     assert client.transport.has_written_eof
     assert len(client.intake.events) == 2
+    await until(31.0)
+    client.service.sweep()
+    assert client.transport.is_aborted
 
 
 @pytest.mark.parametrize("last", [delivery(b"Connection: close"), b"\0\0", b"post / HTTP/1.1\r\n"])
@@ -334,6 +342,16 @@ async def test_a_client_that_ends_within_a_request_gets_what_it_is_owed() -> Non
     assert client.transport.is_closed
 
 
+@on_virtual_clock
+async def test_a_client_of_a_transport_that_has_no_half_is_gone_when_it_ends() -> None:
+    """TLS cannot be kept half open; its events stay accepted."""
+    client, transport = wire(), WholeTransport()
+    connection = HttpConnection(client.service)
+    connection.connection_made(transport)
+    connection.data_received(WAITING)
+    assert not connection.eof_received()
+
+
 def test_a_client_that_ends_and_is_owed_nothing_is_gone() -> None:
     """The transport closes itself, as ever."""
     client = Wire()
@@ -352,6 +370,29 @@ async def test_a_client_that_goes_away_is_told_nothing() -> None:
     assert await told(client) == []
     assert not client.statuses
     assert len(client.intake.events) == 2
+
+
+@on_virtual_clock
+async def test_a_connection_that_was_cut_is_not_written_to() -> None:
+    """Its transport is closing, though it has not said so yet."""
+    client = wire()
+    client.send(WAITING)
+    client.connection.abort()
+    client.intake.deliver(0)
+    assert await told(client) == []
+
+
+def test_a_lost_connection_leaves_no_timer_behind() -> None:
+    """Nothing is left to wait for at the moment it was lost."""
+
+    async def lose() -> None:
+        client = wire()
+        client.send(WAITING)
+        client.connection.connection_lost(None)
+        await asyncio.Event().wait()
+
+    with pytest.raises(NothingWillHappenError, match=r"at 0\.0$"):
+        run_virtual(lose())
 
 
 @on_virtual_clock

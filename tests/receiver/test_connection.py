@@ -6,7 +6,7 @@ from gateway.admission import NoRoom
 from gateway.receiver.protocol import HttpConnection
 from tests.support.http import EVENT, STRUCTURED, Wire, chunked, delivery, request
 from tests.support.limits import limited
-from tests.support.transport import FakeTransport
+from tests.support.transport import WholeTransport
 
 EXPECT = b"Expect: 100-continue"
 LIMITS = limited(
@@ -268,14 +268,6 @@ def test_a_client_that_never_reads_is_cut() -> None:
     assert wire.transport.is_aborted
     wire.connection.resume_writing()
     assert wire.transport.is_reading_paused
-
-
-class WholeTransport(FakeTransport):
-    """As TLS has it: one side cannot end without the other."""
-
-    def can_write_eof(self) -> bool:
-        """Never."""
-        return False
 
 
 def test_a_connection_that_has_no_half_is_closed_whole() -> None:

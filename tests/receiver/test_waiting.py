@@ -211,6 +211,36 @@ async def test_what_is_refused_at_once_is_not_waited_for() -> None:
     assert [answer.status for answer in client.send(delivery(WAIT_5, body=b"{"))] == [503, 400]
 
 
+@pytest.mark.parametrize("seconds", [(1, 3, 2), (3, 1, 2)])
+@on_virtual_clock
+async def test_waits_of_one_connection_run_out_each_in_its_time(seconds: tuple[int, ...]) -> None:
+    """And are told in order: a shorter one behind a longer is told with it."""
+    client = wire()
+    for each in seconds:
+        client.send(delivery(b"Prefer: wait=%d" % each))
+    for moment in (1, 2, 3):
+        await until(moment + 0.5)
+        over = [each <= moment for each in seconds]
+        in_turn = over.index(False) if False in over else len(over)
+        assert [answer.status for answer in await told(client)] == [202] * in_turn
+    client.send(delivery(b"Prefer: wait=1"))
+    await until(4.49)
+    assert len(await told(client)) == 3
+    await until(4.5)
+    assert len(await told(client)) == 4
+
+
+@on_virtual_clock
+async def test_a_shorter_wait_behind_a_longer_one_is_over_in_its_time() -> None:
+    """What is delivered after it does not count, though the answer is not written yet."""
+    client = wire()
+    client.send(delivery(b"Prefer: wait=3") + delivery(b"Prefer: wait=1"))
+    await until(2.0)
+    client.intake.deliver(1)
+    client.intake.deliver(0)
+    assert [answer.status for answer in await told(client)] == [200, 202]
+
+
 # preferences and the configuration
 
 
@@ -411,6 +441,8 @@ async def test_a_disk_that_hangs_is_503_after_the_request_time_out(line: bytes) 
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")
     assert answer.problem["detail"] == "the journal cannot be written; send it again later"
     client.intake.pending[0].decide(ACCEPTED)
+    for index in range(len(client.intake.entries)):
+        client.intake.deliver(index)
     assert len(await told(client)) == 1
     assert client.refused == {"no_room": 1}
 

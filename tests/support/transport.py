@@ -57,3 +57,11 @@ class FakeTransport(asyncio.Transport):
     def resume_reading(self) -> None:
         """The protocol wants more."""
         self.is_reading_paused = False
+
+
+class WholeTransport(FakeTransport):
+    """As TLS has it: one side cannot end without the other."""
+
+    def can_write_eof(self) -> bool:
+        """Never."""
+        return False
