@@ -1,5 +1,6 @@
 """Journal files with something in them, and what can happen to a disk."""
 
+import hashlib
 import resource
 import shutil
 from collections.abc import Iterator, Sequence
@@ -75,3 +76,8 @@ def overwrite(path: Path, start: int, data: bytes) -> None:
 def cut(path: Path, size: int) -> None:
     """Keep the first bytes of a file."""
     path.write_bytes(path.read_bytes()[:size])
+
+
+def noise(seed: int, size: int) -> bytes:
+    """Bytes without a meaning, always the same for a seed."""
+    return hashlib.shake_128(b"%d" % seed).digest(size)
