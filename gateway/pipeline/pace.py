@@ -5,10 +5,11 @@ to 0.7 of what was sent at any refusal and rise by CUBIC (RFC 9438). Here a rate
 only if more than one in twenty was refused: who complains now and then for reasons of its own has no rate.
 
 Simulated (`tests/pipeline/test_pressure_simulation.py`): a minute after five seconds of learning, latencies
-log-normal around 30 ms. Of 50 requests a second 96 to 100 % are used and 1 to 4 % refused, be they counted
-in fixed windows, a sliding one or a bucket; of 400 in a bucket that saves up but five, 95 and 3 %; of 10 in a
-sliding window, 91 and 2 %. Where one in a hundred is refused at random 99 % of the throughput is left; where
-it is one in twenty, less than half: that is taken for a limit.
+log-normal around 30 ms. Of 50 requests a second 96 to 100 % are used and 1 to 4 % refused, be they counted in
+fixed windows, a sliding one or a bucket; of 400 in a bucket that saves up but five, 95 and 3 %; of 10 in a
+sliding window, 91 and 2 %. While 50 a second are being learned a fifth to a half is refused. Where
+one in a hundred is refused at random 99 % of the throughput is left; where it is one in twenty, less than
+half: that is taken for a limit.
 """
 
 from math import inf
