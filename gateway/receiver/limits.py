@@ -15,7 +15,7 @@ class ReceiverLimits(Struct, frozen=True, kw_only=True):
     """Between two requests of a connection."""
     request_timeout_seconds: float
     """From the first byte of a request to its last."""
-    default_wait_seconds: float | None = None
+    default_wait_seconds: float | None
     """How long a request waits for the delivery where it says nothing about that; None: not at all."""
     linger_seconds: float = 1.0
     """From our end of a connection to its end: time for the client to read the last answer."""
