@@ -1,13 +1,14 @@
 """One spill file, and the receipts that stand for its lines: written, noted, removed with the last.
 
 Its entries may be delivered while it is being written, and after. Which of its lines are settled is noted
-in a file beside it at once, in the system's memory: a process that is killed has noted all; only a machine
-that fails may send again what was delivered in its last seconds.
+in a file beside it: by the thread that writes as long as it does, so that a disk that hangs does not hold
+the loop up; then at once, in the system's memory, so that a process that is killed has noted all.
 """
 
 import logging
 import os
 import re
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from enum import Enum
@@ -177,6 +178,7 @@ class SpillFile:
         disk.make_directory(self.path.parent)
         try:
             disk.replace(self.path, self._pieces())
+            self._note_on_thread()
         except BaseException:
             self.path.unlink(missing_ok=True)  # it is there, if only its name could not be made to last
             raise
@@ -187,6 +189,7 @@ class SpillFile:
         drafted, self._drafted = self._drafted, []
         for _, line, _ in drafted:
             line.take_over()
+        self._write_notes()
         self.remove_if_settled()
 
     def abandon(self) -> None:
@@ -209,10 +212,14 @@ class SpillFile:
 
     def note(self, number: int) -> None:
         """Write down that the next start need not read that line."""
-        if self.stage is Stage.GONE:
-            return
-        try:
+        if self.stage is not Stage.GONE:
             self._notes.add(number)
+        if self.stage is Stage.KEPT:
+            self._write_notes()
+
+    def _write_notes(self) -> None:
+        try:
+            self._notes.write()
         except OSError as error:
             self._complain(error)
         else:
@@ -245,7 +252,12 @@ class SpillFile:
             if size >= WRITE_BYTES:
                 yield b"".join(lines)
                 lines, size = [], 0
+                self._note_on_thread()
         yield b"".join(lines)
+
+    def _note_on_thread(self) -> None:
+        with suppress(OSError):  # the loop tries again, and complains
+            self._notes.write()
 
 
 class Notes:
@@ -258,16 +270,23 @@ class Notes:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = None
-        self._unwritten = bytearray(b"\n")  # ends what an earlier process may have torn
+        self._numbers: deque[int] = deque()
+        self._unwritten = bytearray()
 
     def add(self, number: int) -> None:
-        """Raises OSError: it is not noted yet."""
-        self._unwritten += b"%010d\n" % number
-        if self._descriptor is None:
-            self._descriptor = os.open(
-                self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o600
-            )
+        """For the next `write`; from any thread."""
+        self._numbers.append(number)
+
+    def write(self) -> None:
+        """Append what was added; from one thread at a time. Raises OSError: some is not written yet."""
+        while self._numbers:
+            self._unwritten += b"%010d\n" % self._numbers.popleft()
+        if self._unwritten and self._descriptor is None:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK
+            self._descriptor = os.open(self._path, flags, 0o600)
+            self._unwritten[:0] = b"\n"  # ends what an earlier process may have torn
         while self._unwritten:
+            assert self._descriptor is not None, "opened above"
             written = os.write(self._descriptor, self._unwritten)
             del self._unwritten[:written]
 

@@ -6,6 +6,7 @@ import os
 import resource
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from gateway.entry import Entry
 from gateway.event import Event
 from gateway.pipeline import disk
 from gateway.pipeline.spill import RestoredEvent, Spill
+from gateway.pipeline.spill_file import WRITE_BYTES
 from tests.support.build import WALL_AT_START, entry, event
 from tests.support.receipt import FakeReceipt
 
@@ -300,16 +302,49 @@ def test_every_word_reaches_the_producer_that_waits_once(tmp_path: Path) -> None
 
 
 def test_what_is_settled_before_its_file_is_written_does_not_come_back(tmp_path: Path) -> None:
-    """Nor what is settled before the loop hears of it; not even if the process is killed right then."""
+    """Nor what is settled before the loop hears of it; and from then on it is noted at once."""
     entries = [entry(str(number)) for number in range(4)]
     file = spill(tmp_path).begin("orders", entries)
     deliver(entries[0])
     file.write()
     deliver(entries[1])
-    assert ids(restore(tmp_path)) == ["2", "3"]
+    assert ids(restore(tmp_path)) == ["1", "2", "3"]
     file.confirm()
+    assert ids(restore(tmp_path)) == ["2", "3"]
     deliver(entries[2])
     assert ids(restore(tmp_path)) == ["3"]
+
+
+def test_to_settle_while_the_file_is_written_touches_no_disk(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A disk that hangs must not hold up the loop, which could deliver all of it."""
+    entries = [entry("1"), entry("2")]
+    file = spill(tmp_path / "missing").begin("orders", entries)
+    deliver(*entries)
+    assert list(tmp_path.iterdir()) == []
+    assert caplog.records == []
+    file.write()
+    file.confirm()
+    assert list((tmp_path / "missing").iterdir()) == []
+
+
+def test_what_is_settled_while_a_large_file_is_written_is_noted_with_its_next_piece(tmp_path: Path) -> None:
+    """It may take seconds, and a crash should not send again all that was delivered in them."""
+    entries = [entry(of=event(str(number), json_bytes=WRITE_BYTES)) for number in range(2)]
+    file = spill(tmp_path).begin("orders", entries)
+    draft = disk.draft_of(file.path)
+    os.mkfifo(draft)  # a disk that takes what we take from it, and no more
+    with ThreadPoolExecutor() as threads:
+        written = threads.submit(file.write)
+        with draft.open("rb") as stream:
+            deliver(entries[1])
+            stream.readline()
+            stream.read(1)
+            notes = file.path.with_suffix(".settled").read_bytes()
+            stream.read()
+        assert isinstance(written.exception(), OSError)  # a pipe cannot be forced to the disk
+    assert notes == b"\n0000000001\n"
 
 
 def test_a_file_all_of_which_was_settled_meanwhile_goes_when_it_is_confirmed(tmp_path: Path) -> None:
@@ -328,6 +363,7 @@ def test_a_file_all_of_which_was_settled_before_a_crash_brings_nothing_back(tmp_
     file = spill(tmp_path).begin("orders", entries)
     deliver(*entries)
     file.write()
+    assert file.path.exists()
     assert restore(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
