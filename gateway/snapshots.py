@@ -99,6 +99,8 @@ class DestinationCounters(Struct):
     """By `FlushReason`."""
     bus_requests: dict[str, int] = field(default_factory=dict)
     """By `BusOutcome`."""
+    requests_saved: int = 0
+    """Under former settings: `DestinationStatistics` has them all."""
     batch_events: Histogram = field(default_factory=lambda: Histogram(BATCH_EVENTS_BOUNDS))
     batch_fill_ratio: Histogram = field(default_factory=lambda: Histogram(FILL_RATIO_BOUNDS))
     bus_request_seconds: Histogram = field(default_factory=lambda: Histogram(SECONDS_BOUNDS))

@@ -20,9 +20,8 @@ log = logging.getLogger(__name__)
 class Account:
     """Raises the counters of one destination, and logs trouble when it changes, never each time."""
 
-    def __init__(self, destination: str, limits: Limits) -> None:
+    def __init__(self, destination: str) -> None:
         self._destination = destination
-        self._limits = limits
         self.counters = DestinationCounters(
             dead_lettered=_zero(reason for reason in GiveUpReason if reason is not GiveUpReason.EXPIRED),
             retried=_zero(RetryReason),
@@ -46,9 +45,11 @@ class Account:
         self.delivered_rate.sample(self.counters.delivered, now)
         self.released_rate.sample(self.settled, now)
 
-    def flushed(self, batch: Batch, reason: FlushReason, now: float, *, is_probe: bool) -> None:
-        """A batch leaves the buffer; as a probe if the bus did not take events."""
-        counters, limits = self.counters, self._limits
+    def flushed(
+        self, batch: Batch, reason: FlushReason, limits: Limits, now: float, *, is_probe: bool
+    ) -> None:
+        """A batch leaves the buffer, within these limits; as a probe if the bus did not take events."""
+        counters = self.counters
         count(counters.batches, reason)
         size = len(batch.entries)
         counters.batch_events.observe(size)

@@ -1,11 +1,15 @@
-"""The events of one request, measured for one bus: each gets its size, or all that is wrong is said."""
+"""Events measured for one bus: each gets its size, or it is said what is wrong."""
 
 from collections.abc import Sequence
 
+from msgspec import Struct
 from msgspec.structs import replace
 
+from gateway.entry import Entry
 from gateway.errors import Fault, InvalidEventError
 from gateway.event import Event
+from gateway.pipeline.retry import GiveUpReason
+from gateway.pipeline.settlement import GivenUp
 from gateway.sender import Sender
 
 
@@ -23,3 +27,24 @@ def admit_all(sender: Sender, events: Sequence[Event]) -> list[int]:
     if refused is not None:
         raise type(refused)(refused.detail, *faults)
     return sizes
+
+
+class Measured(Struct, frozen=True):
+    """Entries with the size that a bus counts, and those that it can never take."""
+
+    entries: list[Entry]
+    given_up: list[GivenUp]
+
+
+def measure(sender: Sender, entries: Sequence[Entry]) -> Measured:
+    """Give entries, accepted long ago, the size that counts now."""
+    measured = Measured([], [])
+    for entry in entries:
+        try:
+            entry.size = sender.admit(entry.event)
+        except InvalidEventError as error:
+            given_up = GivenUp(entry, GiveUpReason.UNDELIVERABLE, "undeliverable", error.detail)
+            measured.given_up.append(given_up)
+        else:
+            measured.entries.append(entry)
+    return measured

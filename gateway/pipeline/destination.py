@@ -6,29 +6,29 @@ settles. Slots come first and batches second: while all are busy entries gather,
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from enum import Enum
 from math import inf
 
 from gateway.entry import Batch, Entry, Receipt
-from gateway.errors import InvalidEventError
 from gateway.event import Event
 from gateway.pipeline.account import Account
-from gateway.pipeline.admit import admit_all
-from gateway.pipeline.backlog import Backlog, Departure
+from gateway.pipeline.admit import admit_all, measure
+from gateway.pipeline.backlog import Departure
 from gateway.pipeline.buffer import Buffer, in_order_of_arrival
 from gateway.pipeline.burial import Burial
+from gateway.pipeline.census import census
 from gateway.pipeline.dead_letter import DeadLetters
 from gateway.pipeline.delivery import Attempt, BusOutcome, attempt
 from gateway.pipeline.feedback import tell
-from gateway.pipeline.flush import FlushTiming
-from gateway.pipeline.forecast import seconds_to_full, seconds_until_room
+from gateway.pipeline.forecast import seconds_until_room
 from gateway.pipeline.in_flight import InFlight
-from gateway.pipeline.pressure import PROBE_SECONDS, Pressure
+from gateway.pipeline.pressure import PROBE_SECONDS
 from gateway.pipeline.retry import Company, GiveUpReason
 from gateway.pipeline.settings import Clocks, DestinationSettings
 from gateway.pipeline.settlement import Again, GivenUp, halves, settle
 from gateway.pipeline.spill import RestoredEvent
+from gateway.pipeline.steering import new_backlog, new_pressure
 from gateway.sender import RetryReason, Sender
 from gateway.snapshots import DestinationStatistics, count
 
@@ -66,21 +66,15 @@ class Destination:
         self._settings = settings
         self._clocks = clocks
         self._buffer = Buffer(max_events=settings.max_events, max_bytes=settings.max_bytes)
-        timing = FlushTiming(
-            interval_seconds=settings.flush_interval_seconds,
-            sends_when_idle=settings.sends_when_idle,
-            max_entries=sender.limits.max_entries,
-            max_bytes=sender.limits.max_bytes,
-        )
-        self._backlog = Backlog(self._buffer, timing, sender.limits, settings.retry)
-        self._pressure = Pressure(
-            max_in_flight=settings.max_in_flight, max_requests_per_second=settings.max_requests_per_second
-        )
-        self._account = Account(name, sender.limits)
+        self._backlog = new_backlog(self._buffer, sender, settings)
+        self._pressure = new_pressure(settings)
+        self._account = Account(name)
         self._burial = Burial(name, dead_letters, self._account, wall=clocks.wall, release=self._release)
         self._phase = Phase.WORKING
         self._in_flight = InFlight()
         self._burying: asyncio.Task[None] | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
+        """Each closes a former sender."""
         self._wake = asyncio.Event()
         self._waits_for_events = False
         self._emptied = asyncio.Event()
@@ -153,22 +147,48 @@ class Destination:
     def restore(self, restored: Sequence[RestoredEvent]) -> None:
         """Take back what an earlier life of the process accepted: never refused for want of room."""
         now, wall = self._clocks.monotonic(), self._clocks.wall()
-        admitted: list[Entry] = []
-        for each in restored:
-            arrived_at = now - max(0.0, wall - each.event.received_at)
-            entry = Entry(each.event, 0, arrived_at, each.attempts, each.receipt)
-            try:
-                entry.size = self.sender.admit(each.event)
-            except InvalidEventError as error:
-                self._buffer.hold([entry])
-                self._bury([GivenUp(entry, GiveUpReason.UNDELIVERABLE, "undeliverable", error.detail)])
-            else:
-                admitted.append(entry)
-        self._buffer.readmit(admitted)
-        self._account.counters.accepted += len(restored)
-        self._account.counters.restored += len(restored)
+        entries = [
+            Entry(each.event, 0, now - max(0.0, wall - each.event.received_at), each.attempts, each.receipt)
+            for each in restored
+        ]
+        self._buffer.hold(entries)
+        self._account.counters.accepted += len(entries)
+        self._account.counters.restored += len(entries)
+        self._put_back_measured(entries)
         self._emptied.clear()
         self._wake.set()
+
+    def adopt(self, sender: Sender, settings: DestinationSettings) -> None:
+        """Go on with these: what waits is measured anew, what is in flight ends as it began.
+
+        A sender that is no longer used is closed when its last request is answered.
+        """
+        waiting, former = self._backlog.give_back(), self.sender
+        self.sender, self._settings = sender, settings
+        self._buffer.max_events, self._buffer.max_bytes = settings.max_events, settings.max_bytes
+        self._account.counters.requests_saved += self._backlog.requests_saved
+        self._backlog = new_backlog(self._buffer, sender, settings)
+        self._pressure = new_pressure(settings)
+        if self._phase is Phase.DRAINING:
+            self._backlog.drain(self._clocks.monotonic())
+        if sender is former:
+            self._backlog.put_back(waiting)
+        else:
+            self._put_back_measured(waiting)
+            self._retire(former)
+        self._wake.set()
+
+    def _put_back_measured(self, entries: Sequence[Entry]) -> None:
+        """Let entries wait that another sender, or none yet, has measured; what cannot be sent is buried."""
+        measured = measure(self.sender, entries)
+        self._backlog.put_back(measured.entries)
+        self._bury(measured.given_up)
+
+    def _retire(self, sender: Sender) -> None:
+        """Close a sender once nothing is in flight that went by it."""
+        retiring = asyncio.create_task(_close_after(self._in_flight.tasks_of(sender), sender))
+        self._retiring.add(retiring)
+        retiring.add_done_callback(self._retiring.discard)
 
     # The loop.
 
@@ -208,7 +228,8 @@ class Destination:
         self._in_flight.begin(self._start(self._deliver(batch)), batch.entries, self.sender)
         self._pressure.sent(now)
         if departure.reason is not None:
-            self._account.flushed(batch, departure.reason, now, is_probe=is_probe)
+            limits = self.sender.limits
+            self._account.flushed(batch, departure.reason, limits, now, is_probe=is_probe)
 
     async def _deliver(self, batch: Batch) -> None:
         started = self._clocks.monotonic()
@@ -245,20 +266,17 @@ class Destination:
     def _settle(self, batch: Batch, result: Attempt, seconds: float) -> None:
         """Act on every outcome, known after `seconds`; then nothing of `batch` is in flight any more."""
         now = self._clocks.monotonic()
-        self._adjust(result, seconds, now)
+        if self._in_flight.is_by(self.sender):  # how the bus answers a former one says nothing of this
+            self._adjust(result, seconds, now)
         if result.splits:
             self._split(batch, now)
             return
         settlement = settle(
             batch.entries, result.outcomes, self._settings.retry, now=now, jitter=self._clocks.jitter()
         )
-        self._in_flight.end()
+        is_current = self._in_flight.end() is self.sender
         self._account.settled_batch(settlement, now)
-        for again in settlement.again:
-            self._backlog.send_again(again)
-        if settlement.again and self._phase is Phase.DRAINING:
-            self._backlog.hasten(now + PROBE_SECONDS)  # no backoff may outlast the deadline
-        self._backlog.put_back(settlement.held)
+        self._take_back(settlement.again, settlement.held, now, is_current=is_current)
         self._bury(settlement.given_up)
         self._release([entry for entry, _ in settlement.delivered])
         for entry, event_id in settlement.delivered:
@@ -267,10 +285,23 @@ class Destination:
 
     def _split(self, batch: Batch, now: float) -> None:
         """Send a refused batch again in halves, to find the culprit."""
-        self._in_flight.end()
+        is_current = self._in_flight.end() is self.sender
         count(self._account.counters.retried, RetryReason.SPLIT, len(batch.entries))
-        for half in halves(batch.entries):
-            self._backlog.send_again(Again(list(half), now, Company.SAME))
+        again = [Again(list(half), now, Company.SAME) for half in halves(batch.entries)]
+        self._take_back(again, [], now, is_current=is_current)
+
+    def _take_back(
+        self, again: Sequence[Again], held: Sequence[Entry], now: float, *, is_current: bool
+    ) -> None:
+        """Take back what was not settled; what went by a former sender begins anew."""
+        if not is_current:
+            self._put_back_measured([*held, *[entry for each in again for entry in each.entries]])
+            return
+        for each in again:
+            self._backlog.send_again(each)
+        if again and self._phase is Phase.DRAINING:
+            self._backlog.hasten(now + PROBE_SECONDS)  # no backoff may outlast the deadline
+        self._backlog.put_back(held)
 
     def _adjust(self, result: Attempt, seconds: float, now: float) -> None:
         """Tell the pressure how the bus answered; whatever waited for its return goes at once."""
@@ -348,35 +379,24 @@ class Destination:
         return self._burying is not None and not self._burying.done()
 
     async def aclose(self) -> None:
-        """Give the sender's connections back."""
-        await self.sender.aclose()
+        """Give the senders' connections back; requests that are in flight must have ended."""
+        await asyncio.gather(self.sender.aclose(), *self._retiring)
 
     def statistics(self) -> DestinationStatistics:
         """A snapshot for metrics and `/status`, taken in one step: its sums hold."""
-        now, buffer, account = self._clocks.monotonic(), self._buffer.statistics(), self._account
-        in_flight = [*self._burial.writing, *self._in_flight.entries()]
-        unburied = self._burial.waiting
-        oldest = min([self._backlog.oldest_arrival(), *[e.arrived_at for e in (*in_flight, *unburied)]])
-        counters = account.counters
-        accepted_per_second = account.accepted_rate.per_second(counters.accepted, now)
-        released_per_second = account.released_rate.per_second(account.settled, now)
-        filling = accepted_per_second - released_per_second
-        return DestinationStatistics(
-            counters=counters,
-            buffered=self._backlog.buffered,
-            in_flight=len(in_flight),
-            retrying=self._backlog.retrying + len(unburied),
-            buffer_bytes=buffer.held_bytes,
-            buffer_max_bytes=buffer.max_bytes,
-            buffer_max_events=buffer.max_events,
-            oldest_age_seconds=max(0.0, now - oldest) if oldest < inf else 0.0,
-            seconds_to_full=seconds_to_full(buffer, filling_per_second=filling),
-            requests_saved=self._backlog.requests_saved,
-            in_flight_limit=self._pressure.limit,
-            requests_in_flight=len(self._in_flight),
-            requests_per_second_limit=self._pressure.requests_per_second_limit,
-            accepted_per_second=accepted_per_second,
-            delivered_per_second=account.delivered_rate.per_second(counters.delivered, now),
-            health=self._pressure.health,
-            last_error=account.last_error,
+        return census(
+            self._account,
+            self._buffer,
+            self._backlog,
+            self._in_flight,
+            self._burial,
+            self._pressure,
+            self._clocks.monotonic(),
         )
+
+
+async def _close_after(tasks: Collection[asyncio.Task[None]], sender: Sender) -> None:
+    """Close a sender that nothing goes by any more, once these have ended."""
+    if tasks:
+        await asyncio.wait(tasks)
+    await sender.aclose()

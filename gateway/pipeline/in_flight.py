@@ -39,11 +39,13 @@ class InFlight:
         """A request goes out."""
         self._requests[task] = Request(entries, sender)
 
+    def is_by(self, sender: Sender) -> bool:
+        """Whether the request of the current task went by that sender."""
+        return self._requests[_current_task()].sender is sender
+
     def end(self) -> Sender:
         """The request of the current task is answered; the sender that it went by."""
-        task = asyncio.current_task()
-        assert task is not None, "called by the task of a request"
-        return self._requests.pop(task).sender
+        return self._requests.pop(_current_task()).sender
 
     def tasks_of(self, sender: Sender) -> Collection[asyncio.Task[None]]:
         """Those that went by that sender."""
@@ -54,3 +56,9 @@ class InFlight:
         entries = self.entries()
         self._requests.clear()
         return entries
+
+
+def _current_task() -> asyncio.Task[None]:
+    task = asyncio.current_task()
+    assert task is not None, "called by the task of a request"
+    return task

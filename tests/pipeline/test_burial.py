@@ -13,7 +13,6 @@ from tests.support.build import WALL_AT_START, entry, event
 from tests.support.clock import now, on_virtual_clock, until
 from tests.support.dead_letters import FakeDeadLetters
 from tests.support.receipt import FakeReceipt
-from tests.support.sender import LIMITS
 
 
 class SlowDeadLetters(FakeDeadLetters):
@@ -29,7 +28,7 @@ class Grave:
     """A burial and all that it touches."""
 
     def __init__(self, dead_letters: FakeDeadLetters) -> None:
-        self.account = Account("bus", LIMITS)
+        self.account = Account("bus")
         self.released: list[Entry] = []
         self.burial = Burial(
             "bus",
