@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import stat
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -63,6 +64,12 @@ class Client:
     async def end(self) -> None:
         """End its side, and go on reading."""
         self._writer.write_eof()
+
+    def reset(self) -> None:
+        """Go away at once: a plain close looks as if the client still read."""
+        connection = self._writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._writer.transport.abort()
 
     async def post(self) -> Answer:
         """Deliver an event."""
@@ -259,6 +266,25 @@ async def test_who_waits_for_the_delivery_in_vain_is_told_in_time() -> None:
     async with running(limits=limits, intake=intake) as (_, [bound]), connected(bound) as client:
         assert (await client.post()).status == 202
         assert len(intake.entries) == 1
+
+
+async def test_who_goes_away_while_it_waits_hurts_nobody() -> None:
+    """Its connection is gone before its event is delivered; another's is told."""
+    intake = FakeIntake()
+    async with running(intake=intake) as (receiver, [bound]), connected(bound) as client:
+        async with connected(bound) as leaver:
+            await leaver.send(delivery(WAITS))
+            await waited_for(intake)
+            leaver.reset()
+        await client.send(delivery(WAITS))
+        await waited_for(intake, events=2)
+        async with asyncio.timeout(SOON):
+            while receiver.statistics().connections > 1:  # noqa: ASYNC110 - the receiver tells nobody
+                await asyncio.sleep(0)
+        intake.deliver(0)
+        intake.deliver(1)
+        assert (await client.answer()).status == 200
+        assert receiver.statistics().requests[200] == 1
 
 
 async def test_a_drain_waits_for_who_waits_for_the_delivery() -> None:
