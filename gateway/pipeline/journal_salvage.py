@@ -50,7 +50,7 @@ class WalEnd(Enum):
     WHOLE = auto()
     """With a transaction's last frame; or it is empty."""
     TORN = auto()
-    """In the middle of a transaction, after a whole frame: so a process that is killed leaves it."""
+    """In the middle of a transaction, or of its last frame: so a process that is killed leaves it."""
     DAMAGED = auto()
     """Anything else: SQLite stops reading at the first frame that is not sound, and says nothing."""
 
@@ -119,7 +119,9 @@ def read_wal(wal: Page) -> Wal:
 
 
 def _end(frames: Sequence[Frame], rest: int) -> WalEnd:
-    if not all(frame.is_sound for frame in frames):
+    """`rest` are the bytes of a last frame that is not complete."""
+    complete = frames[:-1] if rest > _FRAME_HEAD_BYTES else frames
+    if not all(frame.is_sound for frame in complete):
         return WalEnd.DAMAGED
     return WalEnd.TORN if rest or (frames and not frames[-1].ends_transaction) else WalEnd.WHOLE
 
