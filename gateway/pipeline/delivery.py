@@ -5,7 +5,7 @@ Foreign trouble ends here: whatever a sender raises becomes one outcome for ever
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -40,14 +40,27 @@ class Attempt(Struct, frozen=True):
     splits: bool = False
 
 
-async def attempt(sender: Sender, batch: Batch, *, timeout_seconds: float) -> Attempt:
-    """Send `batch` once. Never raises but for cancellation."""
-    count = len(batch.entries)
+def _ignore(_: asyncio.Timeout) -> None:
+    pass
+
+
+async def attempt(
+    sender: Sender,
+    batch: Batch,
+    *,
+    timeout_seconds: float,
+    begun: Callable[[asyncio.Timeout], None] = _ignore,
+) -> Attempt:
+    """Send `batch` once. Never raises but for cancellation. `begun` is given the time-out, to shorten it."""
+    count, loop = len(batch.entries), asyncio.get_running_loop()
+    began = loop.time()
     try:
-        async with asyncio.timeout(timeout_seconds):
+        async with asyncio.timeout(timeout_seconds) as timeout:
+            begun(timeout)
             outcomes = await sender.send(batch)
     except TimeoutError:
-        return _failed(UnavailableError("timeout", f"no answer within {timeout_seconds:g} s"), count)
+        waited = loop.time() - began
+        return _failed(UnavailableError("timeout", f"no answer within {waited:.3g} s"), count)
     except SendError as error:
         return _failed(error, count)
     except asyncio.CancelledError as error:

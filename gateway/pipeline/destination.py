@@ -233,7 +233,12 @@ class Destination:
 
     async def _deliver(self, batch: Batch) -> None:
         started = self._clocks.monotonic()
-        result = await attempt(self.sender, batch, timeout_seconds=self._settings.request_timeout_seconds)
+        result = await attempt(
+            self.sender,
+            batch,
+            timeout_seconds=self._settings.request_timeout_seconds,
+            begun=self._in_flight.begun,
+        )
         seconds = self._clocks.monotonic() - started
         self._account.answered(result, seconds, self._clocks.wall())
         self._settle(batch, result, seconds)
@@ -316,6 +321,7 @@ class Destination:
         )
         if was_probing and not pressure.is_probing:
             self._backlog.hasten(now)
+            self._in_flight.give_up_others(now)
         self._account.health_changed(before, pressure.health)
 
     def _expire(self, now: float) -> None:

@@ -9,11 +9,13 @@ from gateway.entry import Entry
 from gateway.sender import Sender
 
 
-class Request(Struct, frozen=True):
+class Request(Struct):
     """One of them."""
 
     entries: Sequence[Entry]
     sender: Sender
+    timeout: asyncio.Timeout | None = None
+    """Known once it has begun."""
 
 
 class InFlight:
@@ -38,6 +40,17 @@ class InFlight:
     def begin(self, task: asyncio.Task[None], entries: Sequence[Entry], sender: Sender) -> None:
         """A request goes out."""
         self._requests[task] = Request(entries, sender)
+
+    def begun(self, timeout: asyncio.Timeout) -> None:
+        """The request of the current task has begun, and may take that long."""
+        self._requests[_current_task()].timeout = timeout
+
+    def give_up_others(self, now: float) -> None:
+        """The bus answers again: those that it has not answered are timed out, and go once more."""
+        current = _current_task()
+        for task, request in self._requests.items():
+            if task is not current and request.timeout is not None:
+                request.timeout.reschedule(now)
 
     def is_by(self, sender: Sender) -> bool:
         """Whether the request of the current task went by that sender."""
