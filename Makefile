@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: help run test check format bench outage soak lock clean
+.PHONY: help run test check audit format bench outage soak lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -19,10 +19,20 @@ run: $(VENV)/.run  ## start the gateway with an emulated Amazon EventBridge insi
 test: $(VENV)/.dev  ## run the tests
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: $(VENV)/.dev  ## check format, lint rules and types
+check: $(VENV)/.dev  ## check format, lint rules, security rules and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive gateway
 	@$(BIN)/mypy
+
+audit: build/audit/.done build/shipped/.done  ## ask for known vulnerabilities of what ships, and list it in build/sbom.json
+	@echo "Listing what ships in build/sbom.json (CycloneDX, checked against its schema)"
+	@build/audit/bin/cyclonedx-py environment build/shipped --pyproject pyproject.toml \
+		--output-reproducible --output-format JSON --output-file build/sbom.json
+	@echo "Asking for known vulnerabilities of what requirements/run.txt pins"
+	@build/audit/bin/pip-audit --requirement requirements/run.txt --require-hashes --disable-pip --strict \
+		--progress-spinner off $(ARGS) || { echo "Not passed: something is vulnerable, or could not be asked about; \
+	see above (another service: make audit ARGS='--vulnerability-service osv')"; exit 1; }
 
 format: $(VENV)/.dev  ## format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
@@ -40,6 +50,7 @@ lock: $(VENV)/.dev  ## pin the newest allowed versions of every dependency, with
 	@$(LOCK) pyproject.toml requirements/build.in --output-file requirements/run.txt
 	@$(LOCK) --extra dev --extra sigv4a --constraints requirements/run.txt \
 		pyproject.toml requirements/build.in --output-file requirements/dev.txt
+	@$(LOCK) requirements/audit.in --output-file requirements/audit.txt
 	@for name in build aws alibaba huawei; do \
 		$(LOCK) requirements/vendors/$$name.in --output-file requirements/vendors/$$name.txt; done
 
@@ -67,3 +78,20 @@ $(VENV)/.dev: $(BIN)/python requirements/dev.txt pyproject.toml
 	@$(PIP) install --require-hashes --requirement requirements/dev.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.run
+
+build/audit/.done: requirements/audit.txt
+	@echo "Installing pip-audit and cyclonedx-py in build/audit, as pinned in requirements/audit.txt"
+	@$(PYTHON) -m venv --clear build/audit
+	@build/audit/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes \
+		--requirement requirements/audit.txt
+	@touch $@
+
+# What ships and nothing else: an environment of its own, so that the list names no tool and no test's library.
+build/shipped/.done: requirements/run.txt pyproject.toml build/audit/.done
+	@echo "Installing what ships in build/shipped, as pinned in requirements/run.txt"
+	@$(PYTHON) -m venv --clear --without-pip build/shipped
+	@build/audit/bin/python -m pip --python build/shipped/bin/python --quiet --disable-pip-version-check \
+		install --require-hashes --no-deps --requirement requirements/run.txt
+	@build/audit/bin/python -m pip --python build/shipped/bin/python --quiet --disable-pip-version-check \
+		install --no-deps --no-build-isolation .
+	@touch $@

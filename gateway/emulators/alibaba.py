@@ -110,7 +110,7 @@ class AlibabaBus:
         self._options = options
         self._clock = clock
         self._ids = Ids(options.seed)
-        self._shuffle = Random(options.seed).shuffle  # noqa: S311 - an order, no secret
+        self._shuffle = Random(options.seed).shuffle  # nosec B311 # noqa: S311 - an order, no secret
         self._verifier = SignatureVerifier(options.access_keys)
         self._limits = EventLimits(
             options.max_event_bytes,

@@ -204,7 +204,7 @@ class FaultInjector:
     """Applies `faults` to one request after another. `now` is monotonic seconds."""
 
     def __init__(self, seed: int = 0) -> None:
-        self._random = Random(seed)  # noqa: S311 - dice that can be rolled again, no secret
+        self._random = Random(seed)  # nosec B311 # noqa: S311 - dice that can be rolled again, no secret
         self.struck: dict[str, int] = {}
         """How often each kind of fault struck since the start."""
         self.faults = _NO_FAULTS

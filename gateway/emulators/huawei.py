@@ -48,7 +48,7 @@ class Operation(StrEnum):
     """What can be asked of the bus."""
 
     PUT_EVENTS = "PutEvents"
-    CREATE_TOKEN = "KeystoneCreateUserTokenByPassword"  # noqa: S105 - the operation's name
+    CREATE_TOKEN = "KeystoneCreateUserTokenByPassword"  # nosec B105 # noqa: S105 - the operation's name
 
 
 class EventIds(StrEnum):

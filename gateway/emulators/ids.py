@@ -7,7 +7,7 @@ class Ids:
     """Random ids in the form of a UUID, the same again for the same seed."""
 
     def __init__(self, seed: int) -> None:
-        self._random = Random(seed)  # noqa: S311 - names, no secrets
+        self._random = Random(seed)  # nosec B311 # noqa: S311 - names, no secrets
 
     def next(self) -> str:
         """The next id."""

@@ -86,7 +86,7 @@ def insert(connection: sqlite3.Connection, rows: Sequence[tuple[int, bytes]]) ->
         part = rows[start : start + STATEMENT_ROWS]
         values = ",".join(["(?,?)"] * len(part))
         connection.execute(
-            f"INSERT INTO records (number, body) VALUES {values}",  # noqa: S608 - question marks
+            f"INSERT INTO records (number, body) VALUES {values}",  # nosec B608 # noqa: S608 - question marks
             [value for row in part for value in row],
         )
 

@@ -58,7 +58,7 @@ def arrivals(times: Sequence[float], *, events_per_second: float | None) -> "arr
 
 
 def _at_random(events: int, events_per_second: float) -> "array[float]":
-    dice, now = Random(_SEED), 0.0  # noqa: S311 - arrivals, not secrets
+    dice, now = Random(_SEED), 0.0  # nosec B311 # noqa: S311 - arrivals, not secrets
     moments = array("d")
     for _ in range(events):
         moments.append(now)

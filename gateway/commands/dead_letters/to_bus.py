@@ -156,7 +156,7 @@ class OneBus:
                 pauses.append(asked)
             elif not answer.splits and not all(isinstance(each, Delivered) for each in answer.outcomes):
                 tries = max(item.entry.attempt for item in request)
-                pauses.append(self._policy.backoff_seconds(tries, random.random()))  # noqa: S311 - no secret
+                pauses.append(self._policy.backoff_seconds(tries, random.random()))  # nosec B311 # noqa: S311 - no secret
         return max(pauses)
 
 

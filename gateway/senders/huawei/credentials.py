@@ -33,10 +33,10 @@ METADATA_URL = "http://169.254.169.254"
 METADATA_TOKEN_SECONDS = 6 * 3600
 
 ACCESS_KEY = "HUAWEICLOUD_SDK_AK"
-SECRET_KEY = "HUAWEICLOUD_SDK_SK"  # noqa: S105 - a variable's name
-SECURITY_TOKEN = "HUAWEICLOUD_SDK_SECURITY_TOKEN"  # noqa: S105 - a variable's name
+SECRET_KEY = "HUAWEICLOUD_SDK_SK"  # nosec B105 # noqa: S105 - a variable's name
+SECURITY_TOKEN = "HUAWEICLOUD_SDK_SECURITY_TOKEN"  # nosec B105 # noqa: S105 - a variable's name
 POD_URI = "HC_CONTAINER_CREDENTIALS_FULL_URI"
-POD_TOKEN_FILE = "HC_CONTAINER_AUTHORIZATION_TOKEN_FILE"  # noqa: S105 - a variable's name
+POD_TOKEN_FILE = "HC_CONTAINER_AUTHORIZATION_TOKEN_FILE"  # nosec B105 # noqa: S105 - a variable's name
 
 _NO_METADATA_TOKEN = (404, 405, 503)
 """An older metadata service: it is asked without a token."""
