@@ -93,5 +93,5 @@ build/shipped/.done: requirements/run.txt pyproject.toml build/audit/.done
 	@build/audit/bin/python -m pip --python build/shipped/bin/python --quiet --disable-pip-version-check \
 		install --require-hashes --no-deps --requirement requirements/run.txt
 	@build/audit/bin/python -m pip --python build/shipped/bin/python --quiet --disable-pip-version-check \
-		install --no-deps --no-build-isolation .
+		install --no-deps --no-build-isolation --editable .
 	@touch $@
