@@ -31,6 +31,30 @@ class Store(Protocol):
         """That destination owes the record no more."""
 
 
+class SoleCommitment(Pending):
+    """The usual request, to one destination: its entries, with room held, until the store has answered."""
+
+    __slots__ = ("_destination", "_entries")
+
+    def __init__(
+        self, destination: Destination, entries: Sequence[Entry], store: Store, events: Sequence[Event]
+    ) -> None:
+        self.then = None
+        self._destination = destination
+        self._entries = entries
+        name = destination.name
+        for number, entry in zip(store.append(events, (name,), self._answered), entries, strict=True):
+            entry.receipt = store.record(number, name, entry.receipt)
+
+    def _answered(self, is_written: bool) -> None:  # noqa: FBT001 - a callback's one word
+        if is_written:
+            self._destination.enter(self._entries)
+            self.decide(ACCEPTED)
+        else:
+            self._destination.cancel(self._entries)
+            self.decide(Unwritten(RETRY_SECONDS))
+
+
 class Share(Struct, frozen=True):
     """What one destination will hold of the request."""
 

@@ -6,7 +6,7 @@ from gateway.admission import ACCEPTED, Admission, Caller, Draining, NoRoom, Pen
 from gateway.entry import Receipt
 from gateway.errors import EventTooLargeError, Fault, Reason
 from gateway.event import Event
-from gateway.pipeline.commitment import Commitment, Share, Store
+from gateway.pipeline.commitment import Commitment, Share, SoleCommitment, Store
 from gateway.pipeline.destination import Destination
 
 
@@ -57,11 +57,9 @@ class FanOut:
         if not events:
             return ACCEPTED  # an empty batch is valid, and nobody's
         targets = self._targets(destination)
-        if len(targets) == 1 and not self._stores:  # the usual one: its own offer is the check
-            (target,) = targets
-            if target.offer(events, target.admit(events), _receipt(caller, target)):
-                return ACCEPTED
-            return self._no_room(targets, len(events), _json_bytes(events))
+        if len(targets) == 1:  # the usual one: its own offer is the check
+            admission = self._accept_alone(targets[0], events, _receipt(caller, targets[0]))
+            return admission or self._no_room(targets, len(events), _json_bytes(events))
         sizes = [target.admit(events) for target in targets]
         room = self._room_for(targets, len(events), _json_bytes(events))
         if room is not ACCEPTED:
@@ -72,6 +70,16 @@ class FanOut:
             taken = target.offer(events, target_sizes, _receipt(caller, target))
             assert taken, "room was checked"
         return ACCEPTED
+
+    def _accept_alone(
+        self, target: Destination, events: Sequence[Event], receipt: Receipt | None
+    ) -> Admission | Pending | None:
+        """The answer of the only destination; None: it has no room."""
+        store, sizes = self._stores.get(target.name), target.admit(events)
+        if store is None:
+            return ACCEPTED if target.offer(events, sizes, receipt) else None
+        entries = target.reserve(events, sizes, receipt)
+        return None if entries is None else SoleCommitment(target, entries, store, events)
 
     def _shares(
         self,

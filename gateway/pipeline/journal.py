@@ -41,10 +41,9 @@ AGAIN_SECONDS = 1.0
 """How long after a failed write the next is tried."""
 
 
-class _Request(Struct, frozen=True):
+class _Request(Appended, frozen=True):
     """The events of one request, and who waits for them to be on disk."""
 
-    appended: Appended
     told: Callable[[bool], None]
     size: int
 
@@ -125,16 +124,16 @@ class Journal:
         """
         numbers = range(self._next_number, self._next_number + len(events))
         self._next_number = numbers.stop
-        loop = asyncio.get_running_loop()
         if self._obstacle is not None or not self._is_open:
-            loop.call_soon(told, False)  # noqa: FBT003 - a callback's one word
+            asyncio.get_running_loop().call_soon(told, False)  # noqa: FBT003 - a callback's one word
             return numbers
         if len(destinations) > 1:
             for number in numbers:
                 self._shared[number] = _Shared(tuple(destinations), 0, 0)
         size = sum([len(event.json) for event in events])
-        self._waiting.append(_Request(Appended(numbers, events, ",".join(destinations)), told, size))
-        self._begin()
+        self._waiting.append(_Request(numbers, events, ",".join(destinations), told, size))
+        if self._task is None:
+            self._begin()
         return numbers
 
     def record(self, number: int, destination: str, caller: Receipt | None) -> Receipt:
@@ -263,14 +262,13 @@ class Journal:
         group = self._next_group()
         loop = asyncio.get_running_loop()
         began = loop.time()
-        is_written = await self._write(partial(self._file.append, [request.appended for request in group]))
+        is_written = await self._write(partial(self._file.append, group))
         if is_written:
             self._statistics.journal_commit_seconds.observe(loop.time() - began)
-            for request in group:
-                loop.call_soon(request.told, True)  # noqa: FBT003 - a callback's one word
+            loop.call_soon(_tell_written, group)
             return True
         for request in group:
-            self._done += request.appended.numbers  # the disk may have kept what it did not confirm
+            self._done += request.numbers  # the disk may have kept what it did not confirm
             self._refuse(request)
         return False
 
@@ -279,7 +277,7 @@ class Journal:
         events = size = 0
         while self._waiting and events < GROUP_EVENTS and size < GROUP_BYTES:
             request = self._waiting[0]
-            events += len(request.appended.numbers)
+            events += len(request.numbers)
             size += request.size
             if group and (events > GROUP_EVENTS or size > GROUP_BYTES):
                 break
@@ -338,7 +336,7 @@ class Journal:
             self._refuse(self._waiting.popleft())
 
     def _refuse(self, request: _Request) -> None:
-        for number in request.appended.numbers:
+        for number in request.numbers:
             self._shared.pop(number, None)
         asyncio.get_running_loop().call_soon(request.told, False)  # noqa: FBT003 - a callback's one word
 
@@ -384,6 +382,15 @@ class Journal:
         if older := [str(path) for path in self._file.set_aside if path != found.set_aside]:
             log.warning("damaged journals of earlier starts are still there", extra={
                 **where, "files": older})  # fmt: skip
+
+
+def _tell_written(group: Sequence[_Request]) -> None:
+    """One call for all of a group: what one of them makes of it does not keep the word from the others."""
+    for request in group:
+        try:
+            request.told(True)  # noqa: FBT003 - a callback's one word
+        except Exception:  # the top of a request
+            log.exception("a request failed after its events were journaled")
 
 
 class _RecordReceipt:

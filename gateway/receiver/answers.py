@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import deque
 
-from gateway.receiver.responses import FAILED, Response
+from gateway.receiver.responses import ACCEPTED, FAILED, Response
 from gateway.receiver.service import Connection, Service
 from gateway.receiver.waiting import Waiting
 
@@ -51,6 +51,9 @@ class Answers:
         service = self._service
         statistics = service.statistics
         statistics.requests[response.status] += 1
+        if response is ACCEPTED and not (closes or is_head):
+            self.encoded.append(service.writer.accepted)
+            return
         for reason, count in response.refused:
             statistics.events_refused[reason] += count
         encode = service.writer.encode_head if is_head else service.writer.encode
