@@ -65,6 +65,9 @@ class HttpConnection(asyncio.Protocol):
             self._transport.abort()
         elif present >= service.limits.max_connections:
             self._end_with(unavailable(Reason.NO_ROOM, CONNECTION_RETRY_SECONDS, closes=True))
+        elif (refusal := service.access.refuse_connection(self._transport)) is not None:
+            self._reader.refusal = refusal
+            self._strange_heads = MAX_STRANGE_HEADS  # a head that others may send is not known here
 
     def data_received(self, data: bytes) -> None:
         """Read what came, which answers it; then write the answers."""
@@ -116,7 +119,7 @@ class HttpConnection(asyncio.Protocol):
 
     def write_known(self) -> None:
         """Write the answers that are known from the front of the line on; the last owed may be the last."""
-        if self._transport.is_closing():
+        if self._transport.is_closing() or self._write_accepted():
             return
         answers, reader = self._answers, self._reader
         ends = reader.phase is Phase.ENDED or (self._service.is_draining and not reader.is_receiving)
@@ -126,6 +129,20 @@ class HttpConnection(asyncio.Protocol):
             reader.since = self._service.clock()
         self._flow.owe(too_much=answers.is_full)
         self._write()
+
+    def _write_accepted(self) -> bool:
+        """Write the only answer that is owed, if it is the usual one: 2 µs less than the long way."""
+        line, reader, service = self._answers.line, self._reader, self._service
+        if len(line) != 1 or reader.phase is not Phase.IDLE or service.is_draining:
+            return False
+        answer = line[0][0]
+        if not isinstance(answer, Waiting) or not answer.is_plainly_accepted:
+            return False
+        line.clear()
+        service.statistics.requests[202] += 1
+        reader.since = service.clock()
+        self._transport.write(service.writer.accepted)
+        return True
 
     def check_time(self, now: float) -> None:
         """End what has lasted too long at `now`: a request, a pause between two, our wait for the end."""

@@ -11,7 +11,7 @@ from msgspec import Struct
 from gateway.admission import Accepted, Admission, Unwritten
 from gateway.entry import Entry, Receipt
 from gateway.event import Event
-from gateway.receiver.responses import Response, not_admitted
+from gateway.receiver.responses import ACCEPTED, Response, not_admitted
 from gateway.receiver.results import Result, delivered, given_up, results_response
 
 DISK_RETRY_SECONDS = 5
@@ -82,6 +82,17 @@ class Waiting:
     def is_known(self) -> bool:
         """Whether there is an answer."""
         return self._stage is Stage.KNOWN
+
+    @property
+    def is_plainly_accepted(self) -> bool:
+        """Whether the answer is known, and the one that says nothing but that the disk has the events."""
+        terms = self._terms
+        return (
+            self._stage is Stage.KNOWN
+            and self._refusal is None
+            and terms.wait_seconds is None
+            and terms.accepted is ACCEPTED
+        )
 
     def response(self) -> Response:
         """The answer, once it is known; asked for once."""
