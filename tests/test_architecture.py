@@ -88,7 +88,7 @@ ROWS = (
     ),
     Row(
         "gateway.wiring",
-        ("gateway.config", "gateway.pipeline", "gateway.receiver"),
+        ("gateway.bearer", "gateway.config", "gateway.pipeline", "gateway.receiver"),
         "it translates what an operator writes into what each part takes",
     ),
     Row(
@@ -102,6 +102,7 @@ ROWS = (
             *VOCABULARY,
             "gateway",
             "gateway.admission",
+            "gateway.bearer",
             "gateway.cloudevents",
             "gateway.snapshots",
         ),
@@ -120,12 +121,20 @@ ROWS = (
     ),
     Row(
         "gateway.admin",
-        ("gateway", "gateway.config", "gateway.metrics", "gateway.sender", "gateway.snapshots", *VOCABULARY),
+        (
+            *VOCABULARY,
+            "gateway",
+            "gateway.bearer",
+            "gateway.config",
+            "gateway.metrics",
+            "gateway.sender",
+            "gateway.snapshots",
+        ),
         "it shows snapshots that it is handed, and reaches into no part",
     ),
     Row(
         "gateway.config",
-        (*VOCABULARY, "gateway.sender"),
+        (*VOCABULARY, "gateway.bearer", "gateway.sender"),
         "it checks what an operator writes; the senders' own keys come in as plugins",
     ),
     Row("gateway.emulators", (), "they are witnesses: they check us from the buses' documents alone"),
@@ -141,6 +150,7 @@ ROWS = (
         "gateway.sender", ("gateway.entry", "gateway.errors", "gateway.event"), "the port both sides meet at"
     ),
     Row("gateway.logs", ("gateway.config", "gateway.secret"), "it sets up logging as configured"),
+    Row("gateway.bearer", ("gateway.secret",), "receiver and administration ask for tokens alike"),
     Row("gateway.exit_code", (), "a vocabulary"),
     Row("gateway.errors", (), "a vocabulary"),
     Row("gateway.event", (), "a vocabulary"),

@@ -65,7 +65,7 @@ class HttpConnection(asyncio.Protocol):
             self._transport.abort()
         elif present >= service.limits.max_connections:
             self._end_with(unavailable(Reason.NO_ROOM, CONNECTION_RETRY_SECONDS, closes=True))
-        elif (refusal := service.access.refuse_connection(self._transport)) is not None:
+        elif (refusal := service.access.refuse_connection(transport.get_extra_info)) is not None:
             self._reader.refusal = refusal
             self._strange_heads = MAX_STRANGE_HEADS  # a head that others may send is not known here
 

@@ -71,6 +71,8 @@ class RequestReader:
         self.on_body = self._body.add
         """The parser's: a piece of the body."""
         self._parser = HttpRequestParser(self)
+        self.refusal: Response | None = None
+        """The answer to every request: the client may not post."""
         self.phase = Phase.IDLE
         self.since = 0.0
         """When the phase or the request began; 0.0: within this chunk, to be noted at its end."""
@@ -161,7 +163,9 @@ class RequestReader:
         self._headers = []
         if parser.should_upgrade():
             self._upgrade_framing = body_framing(length)
-        decision = self._service.routes.head(Request(self._method, self._target, headers, fields, length))
+        decision = self.refusal or self._service.routes.head(
+            Request(self._method, self._target, headers, fields, length)
+        )
         waits = version == HTTP_1_1 and length != 0 and b"expect" in fields
         if isinstance(decision, Response):
             self._refuse(decision, rest=MAX_DISCARDED_BYTES + 1 if length is None or waits else length)

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.admission import Draining, NoRoom, Unwritten
+from gateway.bearer import CHALLENGES, Verdict
 from gateway.errors import Fault, GatewayError, InvalidEventError, Reason
 
 MAX_ERRORS = 100
@@ -20,6 +21,8 @@ PHRASES = {
     200: "OK",
     202: "Accepted",
     400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
     408: "Request Timeout",
@@ -230,6 +233,21 @@ ACCEPTED = Response(202)
 CONSENT = Response(200, fields=_ALLOW + b"WebHook-Allowed-Origin: *\r\nWebHook-Allowed-Rate: *\r\n")
 """The web hook handshake's answer (WH 4.2): from anyone, at any rate."""
 OPTIONS = Response(200, fields=_ALLOW)
+UNAUTHORIZED = {
+    verdict: problem(
+        401,
+        detail,
+        faults=(Fault(Reason.UNAUTHORIZED),),
+        fields=f"WWW-Authenticate: {CHALLENGES[verdict]}\r\n".encode(),
+    )
+    for verdict, detail in {
+        Verdict.MISSING: "a bearer token is needed",
+        Verdict.WRONG: "the bearer token is not one of those that are taken",
+    }.items()
+}
+FORBIDDEN = problem(
+    403, "the client certificate is for nobody who may post here", faults=(Fault(Reason.UNAUTHORIZED),)
+)
 NOT_FOUND = problem(404, "no such path or destination", faults=(Fault(Reason.UNDELIVERABLE),))
 METHOD_NOT_ALLOWED = problem(
     405, "events are sent with POST", faults=(Fault(Reason.MALFORMED_HTTP),), fields=_ALLOW

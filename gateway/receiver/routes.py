@@ -17,6 +17,7 @@ from gateway.admission import Accepted, Intake, Pending
 from gateway.cloudevents.http import ContentMode, content_mode, read_events
 from gateway.errors import EventTooLargeError, Fault, InvalidEventError, Reason
 from gateway.event import Event
+from gateway.receiver.access import OPEN, Access
 from gateway.receiver.framing import Headers
 from gateway.receiver.inflate import Coding, UnsupportedCodingError, content_coding, inflate
 from gateway.receiver.limits import ReceiverLimits
@@ -106,30 +107,40 @@ class Routes:
         limits: ReceiverLimits,
         statistics: ReceiverStatistics,
         wall_clock: Callable[[], float],
+        access: Access = OPEN,
     ) -> None:
         self._intake = intake
-        self._limits = limits
         self._statistics = statistics
         self._wall_clock = wall_clock
+        statistics.events_received.update(dict.fromkeys(ContentMode, 0))
+        self.retune(limits, access)
+
+    def retune(self, limits: ReceiverLimits, access: Access) -> None:
+        """Go by these from now on; a request whose head was taken goes on as it began."""
+        self._limits = limits
+        self._access = access
         self._routes: dict[bytes | None, list[tuple[Route, Terms]]] = defaultdict(list)
         """With the terms of requests that prefer nothing."""
         for route in ROUTES:
             terms = Terms(route.binding.accepted, limits.default_wait_seconds)
             self._routes[route.path].append((route, terms))
-        statistics.events_received.update(dict.fromkeys(ContentMode, 0))
 
     def head(self, request: Request) -> Exchange | Response:
         """What to read the body with, or the answer that needs no body.
 
-        The order is that of the checks: path, method, room, content mode and coding, length, expectation.
+        The order is that of the checks: access, path, method, room, content mode and coding, length,
+        expectation. Access comes first: who may not post learns neither which destinations there are nor
+        whether there is room.
         """
+        if (refused := self._access.refuse_request(request.fields)) is not None:
+            return refused
         target = request.target
         try:
             path, destination = (target, None) if target in self._routes else self._locate(target)
         except LookupError:
             return OPTIONS if (request.method, target) == (b"OPTIONS", b"*") else NOT_FOUND
         if request.method != b"POST":
-            return _without_delivery(request)
+            return self._without_delivery(request)
         length = request.content_length or 0
         try:
             admission = self._intake.foresee(length, destination)
@@ -192,7 +203,9 @@ class Routes:
         return waiting
 
     def refuse_method(self, target: bytes) -> Response:
-        """The answer to a method that HTTP does not know."""
+        """The answer to a method that HTTP does not know; its headers are not read, so it shows no token."""
+        if (refused := self._access.refuse_request({})) is not None:
+            return refused
         try:
             self._locate(target)
         except LookupError:
@@ -223,6 +236,16 @@ class Routes:
             if route.marker is None or route.marker in fields:
                 return route.binding, terms
         raise AssertionError("every path has a route without a marker")
+
+    def _without_delivery(self, request: Request) -> Response:
+        """The answer to a method that delivers nothing: the web hook handshake (WH 4), or 405.
+
+        Consent to everybody is given only where everybody may post; the handshake is no authentication.
+        """
+        if request.method != b"OPTIONS":
+            return METHOD_NOT_ALLOWED
+        consents = self._access.is_open and b"webhook-request-origin" in request.fields
+        return CONSENT if consents else OPTIONS
 
     def _waiting(self, terms: Terms, events: Sequence[Event]) -> Waiting:
         return Waiting(terms, events, disk_seconds=self._limits.request_timeout_seconds)
@@ -255,13 +278,6 @@ def _preferred(default: Terms, field: bytes) -> Terms:
         return default
     accepted = replace(default.accepted, fields=default.accepted.fields + preferences.applied)
     return Terms(accepted, preferences.wait_seconds or None, preferences.applied)
-
-
-def _without_delivery(request: Request) -> Response:
-    """The answer to a method that delivers nothing: the web hook handshake (WH 4), or 405."""
-    if request.method != b"OPTIONS":
-        return METHOD_NOT_ALLOWED
-    return CONSENT if b"webhook-request-origin" in request.fields else OPTIONS
 
 
 def _refused_events(error: InvalidEventError, body: bytes) -> list[tuple[Reason, int]]:

@@ -3,14 +3,17 @@
 import asyncio
 import os
 import socket
+import ssl
 import stat
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
 from gateway.admission import Intake
+from gateway.receiver.access import OPEN, Access
 from gateway.receiver.limits import ReceiverLimits
 from gateway.receiver.protocol import HttpConnection
 from gateway.receiver.service import Service
@@ -20,7 +23,10 @@ BACKLOG = 1024
 """Connections the kernel keeps for us until they are accepted."""
 SWEEP_SECONDS = 1.0
 """The longest between two looks at the clock: the `Date` of the answers has that resolution."""
-UNIX_SOCKET_MODE = 0o660
+HANDSHAKE_SECONDS = 10.0
+"""A TLS handshake that takes longer ends its connection."""
+TLS_SHUTDOWN_SECONDS = 2.0
+"""How long a client may take to say that it has seen the end."""
 
 
 class ListenTcp(Struct, frozen=True):
@@ -31,9 +37,10 @@ class ListenTcp(Struct, frozen=True):
 
 
 class ListenUnix(Struct, frozen=True):
-    """A Unix socket's path."""
+    """A Unix socket's path, and who may connect."""
 
     path: str
+    mode: int = 0o660
 
 
 Listen = ListenTcp | ListenUnix
@@ -45,10 +52,20 @@ class Receiver:
     `drain` and `aclose` may be called twice, and without a start.
     """
 
-    def __init__(self, intake: Intake, limits: ReceiverLimits, listeners: Sequence[Listen]) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        limits: ReceiverLimits,
+        listeners: Sequence[Listen],
+        access: Access = OPEN,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._intake = intake
         self._limits = limits
         self._listeners = tuple(listeners)
+        self._access = access
+        self._tls = tls
+        """For every TCP listener."""
         self._service: Service | None = None
         self._servers: list[asyncio.Server] = []
         self._sockets: dict[Path, int] = {}
@@ -65,7 +82,9 @@ class Receiver:
     async def bind(self) -> Sequence[Listen]:
         """Take the addresses; returns them, ports filled in. Raises OSError, and then none is taken."""
         loop = asyncio.get_running_loop()
-        service = Service(self._intake, self._limits, clock=loop.time, wall_clock=time.time)
+        service = Service(
+            self._intake, self._limits, clock=loop.time, wall_clock=time.time, access=self._access
+        )
         service.on_connection_ended = self._connection_ended.set
         self._service = service
         try:
@@ -81,6 +100,18 @@ class Receiver:
         for server in self._servers:
             await server.start_serving()
         self._sweep()
+
+    async def retune(self, limits: ReceiverLimits, access: Access, tls: ssl.SSLContext | None) -> None:
+        """Go by these from now on, in the middle of serving; only listeners stay what they are.
+
+        Every request is judged by the new access, also on connections that are open; of TLS only new
+        connections see a change. Raises OSError, and then nothing has changed.
+        """
+        assert self._service is not None, "retuned only while serving"
+        if tls is not self._tls:
+            await self._listen_anew(self._service, tls)
+        self._limits, self._access, self._tls = limits, access, tls
+        self._service.retune(limits, access)
 
     def statistics(self) -> ReceiverStatistics:
         """The counts so far; the object is the receiver's own, to be read and not kept."""
@@ -141,14 +172,35 @@ class Receiver:
                 listener.port,
                 backlog=BACKLOG,
                 start_serving=False,
+                **_tls_options(self._tls),
             )
-        bound = self._bind_unix(Path(listener.path))
+        bound = self._bind_unix(Path(listener.path), listener.mode)
         return await loop.create_unix_server(
             lambda: HttpConnection(service), sock=bound, backlog=BACKLOG, start_serving=False
         )
 
-    def _bind_unix(self, path: Path) -> socket.socket:
-        bound = _bind_unix(path)
+    async def _listen_anew(self, service: Service, tls: ssl.SSLContext | None) -> None:
+        """Take what is to come on the TCP addresses with another context.
+
+        A second server on each socket, and then no more of the first: the socket itself stays, with the
+        connections in its backlog. Changing the context that is in use would not do: it forgets no CA, and
+        resumes the sessions that it has let in.
+        """
+        former = [server for server in self._servers if _is_tcp(server)]
+        servers: list[asyncio.Server] = []
+        try:
+            for bound in [bound for server in former for bound in server.sockets]:
+                servers.append(await _listen_on(bound.dup(), service, tls))  # noqa: PERF401 - closed on failure
+        except OSError:
+            for server in servers:
+                server.close()
+            raise
+        for server in former:
+            server.close()
+        self._servers = [server for server in self._servers if server not in former] + servers
+
+    def _bind_unix(self, path: Path, mode: int) -> socket.socket:
+        bound = _bind_unix(path, mode)
         self._sockets[path] = path.stat().st_ino
         return bound
 
@@ -171,8 +223,30 @@ class Receiver:
         )
 
 
-def _bind_unix(path: Path) -> socket.socket:
-    """A bound socket of mode 0660; nobody can connect before it listens, so the mode is never too wide.
+def _is_tcp(server: asyncio.Server) -> bool:
+    return all(bound.family != socket.AF_UNIX for bound in server.sockets)
+
+
+async def _listen_on(bound: socket.socket, service: Service, tls: ssl.SSLContext | None) -> asyncio.Server:
+    """A server on a socket that listens already."""
+    return await asyncio.get_running_loop().create_server(
+        lambda: HttpConnection(service), sock=bound, backlog=BACKLOG, **_tls_options(tls)
+    )
+
+
+def _tls_options(context: ssl.SSLContext | None) -> dict[str, Any]:
+    """What a server is made with; the time-outs may only be there with a context."""
+    if context is None:
+        return {}
+    return {
+        "ssl": context,
+        "ssl_handshake_timeout": HANDSHAKE_SECONDS,
+        "ssl_shutdown_timeout": TLS_SHUTDOWN_SECONDS,
+    }
+
+
+def _bind_unix(path: Path, mode: int) -> socket.socket:
+    """A bound socket of that mode; nobody can connect before it listens, so the mode is never too wide.
 
     A socket file whose owner is gone is removed. Raises OSError if another process still listens there.
     """
@@ -180,7 +254,7 @@ def _bind_unix(path: Path) -> socket.socket:
     try:
         _remove_stale(path)
         bound.bind(str(path))
-        path.chmod(UNIX_SOCKET_MODE)
+        path.chmod(mode)
     except OSError:
         bound.close()
         raise

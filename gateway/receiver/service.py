@@ -6,6 +6,7 @@ from typing import Protocol
 
 from gateway.admission import Intake
 from gateway.errors import Reason
+from gateway.receiver.access import OPEN, Access
 from gateway.receiver.heads import KnownHeads
 from gateway.receiver.limits import ReceiverLimits
 from gateway.receiver.responses import PHRASES, ResponseWriter
@@ -43,15 +44,17 @@ class Service:
         *,
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
+        access: Access = OPEN,
     ) -> None:
         self.limits = limits
+        self.access = access
         self.clock = clock
         self.wall_clock = wall_clock
         self.statistics = ReceiverStatistics(
             requests=dict.fromkeys(PHRASES, 0),
             events_refused=dict.fromkeys((reason.value for reason in Reason), 0),
         )
-        self.routes = Routes(intake, limits, self.statistics, wall_clock)
+        self.routes = Routes(intake, limits, self.statistics, wall_clock, access)
         self.heads = KnownHeads(limits)
         self.writer = ResponseWriter(wall_clock())
         self.connections: set[Connection] = set()
@@ -61,6 +64,13 @@ class Service:
         """Whether every answer is its connection's last."""
         self.on_connection_ended: Callable[[], None] = _nothing
         """Called when a connection has no open request any more, or is gone."""
+
+    def retune(self, limits: ReceiverLimits, access: Access) -> None:
+        """Go by these from now on; known heads are judged anew, as access may have been withdrawn."""
+        self.limits = limits
+        self.access = access
+        self.routes.retune(limits, access)
+        self.heads = KnownHeads(limits)
 
     def sweep(self) -> None:
         """Date the answers anew, and end every connection that is out of time."""

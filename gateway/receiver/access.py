@@ -1,0 +1,58 @@
+"""Who may post: what a request shows, and whom a connection's certificate is for. Pure."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from gateway.bearer import BearerTokens, Verdict
+from gateway.receiver.responses import FORBIDDEN, UNAUTHORIZED, Response
+
+_NAME_KINDS = ("DNS", "URI")
+
+
+class Access(Struct, frozen=True):
+    """What is asked of a producer; by default nothing."""
+
+    tokens: BearerTokens = BearerTokens()
+    """Of every request, on Unix sockets too."""
+    asks_certificates: bool = False
+    """Of every connection by TLS: the handshake fails without one."""
+    client_names: Collection[str] = frozenset()
+    """Whom a certificate may be for; empty: any that its CA has signed."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anybody may post who can connect."""
+        return not self.tokens and not self.asks_certificates
+
+    def refuse_request(self, fields: Mapping[bytes, bytes]) -> Response | None:
+        """The answer to a request that shows no right token; None: it may go on."""
+        verdict = self.tokens.judge(fields.get(b"authorization"))
+        return None if verdict is Verdict.GRANTED else UNAUTHORIZED[verdict]
+
+    def refuse_connection(self, extra_info: Callable[[str], Any]) -> Response | None:
+        """The answer to every request of a connection whose certificate is for somebody else; None: welcome.
+
+        `extra_info` tells what the connection's transport knows, as asyncio names it.
+        """
+        if not self.client_names or extra_info("sslcontext") is None:
+            return None
+        if names(extra_info("peercert") or {}).isdisjoint(self.client_names):
+            return FORBIDDEN
+        return None
+
+
+OPEN = Access()
+
+
+def names(certificate: Mapping[str, Any]) -> frozenset[str]:
+    """The DNS, URI and common names of a certificate, as `ssl.SSLSocket.getpeercert` tells it."""
+    alternatives = (name for kind, name in certificate.get("subjectAltName", ()) if kind in _NAME_KINDS)
+    common = (
+        value
+        for attributes in certificate.get("subject", ())
+        for kind, value in attributes
+        if kind == "commonName"
+    )
+    return frozenset([*alternatives, *common])
