@@ -56,6 +56,11 @@ class Burial:
         """Entries whose dead letters are being written."""
         return [each.entry for each in self._writing]
 
+    def bury_in(self, dead_letters: DeadLetters) -> DeadLetters:
+        """Write to these from now on; the former ones, to which a group may still be being written."""
+        former, self._dead_letters = self._dead_letters, dead_letters
+        return former
+
     def add(self, given_up: Sequence[GivenUp]) -> None:
         """Take entries that will never be delivered; `write_all` writes them."""
         self._waiting += given_up

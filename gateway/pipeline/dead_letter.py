@@ -61,6 +61,9 @@ class DeadLetters(Protocol):
     async def write(self, letters: Sequence[DeadLetter]) -> int:
         """Keep `letters`; how many letters, these or older ones, are dropped and kept nowhere."""
 
+    async def aclose(self) -> None:
+        """Nothing more will be written; safe twice."""
+
 
 class NoDeadLetters:
     """`dead_letters.path = ""`: nothing is kept, everything is counted."""
@@ -68,6 +71,9 @@ class NoDeadLetters:
     async def write(self, letters: Sequence[DeadLetter]) -> int:
         """Drop them all."""
         return len(letters)
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
 
 
 class DeadLetterFiles:
@@ -93,6 +99,14 @@ class DeadLetterFiles:
         text = b"".join([one_line(_encoder.encode(letter)) for letter in letters])
         async with self._lock:
             return await asyncio.to_thread(self._append, text)
+
+    async def aclose(self) -> None:
+        """Let go of the current file: it grows no more."""
+        async with self._lock:
+            self._current = None
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+                self._descriptor = None
 
     def _append(self, text: bytes) -> int:
         disk.make_directory(self._directory)

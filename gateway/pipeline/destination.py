@@ -6,7 +6,7 @@ settles. Slots come first and batches second: while all are busy entries gather,
 
 import asyncio
 import logging
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from enum import Enum
 from math import inf
 
@@ -24,6 +24,7 @@ from gateway.pipeline.feedback import tell
 from gateway.pipeline.forecast import seconds_until_room
 from gateway.pipeline.in_flight import InFlight
 from gateway.pipeline.pressure import PROBE_SECONDS
+from gateway.pipeline.retirement import Retirement, close_after
 from gateway.pipeline.retry import Company, GiveUpReason
 from gateway.pipeline.settings import Clocks, DestinationSettings
 from gateway.pipeline.settlement import Again, GivenUp, halves, settle
@@ -73,8 +74,7 @@ class Destination:
         self._phase = Phase.WORKING
         self._in_flight = InFlight()
         self._burying: asyncio.Task[None] | None = None
-        self._retiring: set[asyncio.Task[None]] = set()
-        """Each closes a former sender."""
+        self._retirement = Retirement()
         self._wake = asyncio.Event()
         self._waits_for_events = False
         self._emptied = asyncio.Event()
@@ -175,20 +175,18 @@ class Destination:
             self._backlog.put_back(waiting)
         else:
             self._put_back_measured(waiting)
-            self._retire(former)
+            self._retirement.begin(close_after(self._in_flight.tasks_of(former), former))
         self._wake.set()
+
+    def bury_in(self, dead_letters: DeadLetters) -> None:
+        """Write dead letters there from now on; the former ones are closed when their last is written."""
+        self._retirement.begin(self._burial.bury_in(dead_letters).aclose())
 
     def _put_back_measured(self, entries: Sequence[Entry]) -> None:
         """Let entries wait that another sender, or none yet, has measured; what cannot be sent is buried."""
         measured = measure(self.sender, entries)
         self._backlog.put_back(measured.entries)
         self._bury(measured.given_up)
-
-    def _retire(self, sender: Sender) -> None:
-        """Close a sender once nothing is in flight that went by it."""
-        retiring = asyncio.create_task(_close_after(self._in_flight.tasks_of(sender), sender))
-        self._retiring.add(retiring)
-        retiring.add_done_callback(self._retiring.discard)
 
     # The loop.
 
@@ -386,7 +384,7 @@ class Destination:
 
     async def aclose(self) -> None:
         """Give the senders' connections back; requests that are in flight must have ended."""
-        await asyncio.gather(self.sender.aclose(), *self._retiring)
+        await asyncio.gather(self.sender.aclose(), self._retirement.finish())
 
     def statistics(self) -> DestinationStatistics:
         """A snapshot for metrics and `/status`, taken in one step: its sums hold."""
@@ -399,10 +397,3 @@ class Destination:
             self._pressure,
             self._clocks.monotonic(),
         )
-
-
-async def _close_after(tasks: Collection[asyncio.Task[None]], sender: Sender) -> None:
-    """Close a sender that nothing goes by any more, once these have ended."""
-    if tasks:
-        await asyncio.wait(tasks)
-    await sender.aclose()

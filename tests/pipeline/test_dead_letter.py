@@ -168,3 +168,18 @@ def test_a_file_that_vanishes_meanwhile_stops_nothing(tmp_path: Path) -> None:
     """It was listed, and then a replay removed it: as a link that leads nowhere."""
     (tmp_path / "20200101T000000.000000Z.jsonl").symlink_to(tmp_path / "gone")
     assert write(DeadLetterFiles(tmp_path, max_bytes=10), letter(event("1"))) == 0
+
+
+def test_closed_files_let_go_of_the_one_that_grew(tmp_path: Path) -> None:
+    """Whoever replays or removes letters may have it; twice does no harm."""
+
+    async def scenario() -> None:
+        files = DeadLetterFiles(tmp_path, max_bytes=1 << 20)
+        await files.write([letter(event("1"))])
+        await files.aclose()
+        await files.aclose()
+
+    asyncio.run(scenario())
+    (path,) = tmp_path.glob("*.jsonl")
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -7,10 +7,11 @@ from msgspec.structs import replace
 
 from gateway.errors import BlockedError, RefusedError
 from gateway.event import Event
-from gateway.sender import Delivered, Hold, Limits, Outcome, Retry
+from gateway.sender import Delivered, Hold, Limits, Outcome, Rejected, Retry
 from tests.pipeline.desk import running
 from tests.support.build import settings
 from tests.support.clock import on_virtual_clock, until
+from tests.support.dead_letters import FakeDeadLetters
 from tests.support.sender import UNDELIVERABLE_TYPE, FakeSender, Step
 
 SLOW = Step(Delivered(), seconds=5.0)
@@ -153,3 +154,20 @@ async def test_the_end_closes_every_sender_there_was() -> None:
         desk.destination.adopt(new, settings())
     assert former.is_closed
     assert new.is_closed
+
+
+@on_virtual_clock
+async def test_dead_letters_go_where_they_are_to_go_now() -> None:
+    """The former place is let go of; nothing is written there any more."""
+    sender = FakeSender(always=Rejected("bad"))
+    elsewhere = FakeDeadLetters()
+    async with running(sender) as desk:
+        desk.accept("1")
+        await until(1.0)
+        desk.destination.bury_in(elsewhere)
+        desk.accept("2")
+        await until(2.0)
+        assert len(desk.dead_letters.letters) == len(elsewhere.letters) == 1
+        assert desk.dead_letters.is_closed
+        assert not elsewhere.is_closed
+        assert sum(desk.counters.dead_lettered.values()) == 2

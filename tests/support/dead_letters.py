@@ -14,6 +14,7 @@ class FakeDeadLetters:
         self.letters: list[DeadLetter] = []
         self.is_full = False
         self.writes = 0
+        self.is_closed = False
         self.failure: BaseException | None = None
         """Raised by the next writes, whatever it is."""
 
@@ -31,3 +32,7 @@ class FakeDeadLetters:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self.letters += letters
         return 0
+
+    async def aclose(self) -> None:
+        """Nothing more comes."""
+        self.is_closed = True

@@ -1,0 +1,30 @@
+"""What a destination no longer uses: closed beside the work, and waited for at the end."""
+
+import asyncio
+from collections.abc import Collection, Coroutine
+
+from gateway.sender import Sender
+
+
+class Retirement:
+    """Closes former senders and dead letters, each when its last use is over."""
+
+    def __init__(self) -> None:
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def begin(self, closing: Coroutine[None, None, None]) -> None:
+        """Do it beside the work."""
+        task = asyncio.get_running_loop().create_task(closing)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def finish(self) -> None:
+        """Wait for all of it. Raises what one of them raised."""
+        await asyncio.gather(*self._closing)
+
+
+async def close_after(tasks: Collection[asyncio.Task[None]], sender: Sender) -> None:
+    """Close a sender that nothing goes by any more, once these have ended."""
+    if tasks:
+        await asyncio.wait(tasks)
+    await sender.aclose()
