@@ -99,13 +99,8 @@ class Buffer:
         if entries[0].is_awaited:  # they are of one request
             self._waiting_awaited += len(entries)
 
-    def readmit(self, entries: Sequence[Entry]) -> None:
-        """Take entries that were accepted by an earlier life of the process: never refused."""
-        self.hold(entries)
-        self.restore(entries)
-
     def hold(self, entries: Sequence[Entry]) -> None:
-        """Count entries that never wait here: known to be undeliverable, not yet in the dead letters."""
+        """Hold room for entries that an earlier life of the process accepted: never refused."""
         self._held_events += len(entries)
         self._held_bytes += json_bytes(entries) + len(entries) * EVENT_OVERHEAD_BYTES
 

@@ -51,7 +51,7 @@ class Destination:
     """Holds events for one bus from acceptance to settlement.
 
     `run` is the loop, owned by who starts it. `drain` and `stop` are safe twice and without `run`;
-    what `stop` gives back is held until `spilled` or never settled.
+    what `stop` gives back stays held, and is never settled.
     """
 
     def __init__(

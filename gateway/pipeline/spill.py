@@ -62,17 +62,6 @@ class Spill:
             file.wrap(entry, f"{self._stamp}.{number}")
         return file
 
-    def write(self, destination: str, entries: Sequence[Entry]) -> Path:
-        """Keep entries that nobody touches meanwhile, in one go. Raises OSError: nothing is kept."""
-        file = self.begin(destination, entries)
-        try:
-            file.write()
-        except BaseException:
-            file.abandon()
-            raise
-        file.confirm()
-        return file.path
-
     def read(self, destination: str) -> list[RestoredEvent]:
         """All that is kept for that destination and can be read, in order of acceptance. Blocking.
 

@@ -91,10 +91,11 @@ class BufferMachine(RuleBasedStateMachine):
         self.away = [each for each in self.away if not any(each is other for other in group)]
 
     @rule(sizes=st.lists(SIZES, min_size=1, max_size=5))
-    def readmit(self, sizes: list[int]) -> None:
+    def hold(self, sizes: list[int]) -> None:
         """Never refused, even over the bounds."""
         again = self._arrivals(sizes)
-        self.buffer.readmit(again)
+        self.buffer.hold(again)
+        self.buffer.restore(again)
         self.waiting += again
 
     @invariant()
@@ -180,7 +181,9 @@ def test_whatever_comes_back_in_whatever_order_the_oldest_is_first(
 ) -> None:
     """Groups restored in any order come out in order of arrival."""
     buffer = Buffer(max_events=100, max_bytes=1_000_000)
-    buffer.readmit([entry(str(at), arrived_at=at) for at in arrivals])
+    held = [entry(str(at), arrived_at=at) for at in arrivals]
+    buffer.hold(held)
+    buffer.restore(held)
     taken = buffer.take(100)
     random.shuffle(taken)
     while taken:

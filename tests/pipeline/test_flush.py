@@ -20,7 +20,8 @@ def timing(*, interval_seconds: float = 0.2, sends_when_idle: bool = False) -> F
 def buffer_of(*sizes: int, arrived_at: float = 0.0) -> Buffer:
     """A buffer that holds entries of these sizes."""
     buffer = Buffer(max_events=1000, max_bytes=10_000_000)
-    buffer.readmit(entries(*sizes, arrived_at=arrived_at))
+    if sizes:
+        buffer.offer(entries(*sizes, arrived_at=arrived_at))
     return buffer
 
 
