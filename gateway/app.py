@@ -17,11 +17,14 @@ from typing import Any
 from gateway import __version__
 from gateway.admin.server import Admin
 from gateway.admin.status import destination_status
+from gateway.bearer import BearerTokens
 from gateway.config import (
     Config,
     DestinationConfig,
 )
+from gateway.config.exposure import warnings
 from gateway.config.masked import masked
+from gateway.config.tls import server_context
 from gateway.exit_code import ExitCode
 from gateway.metrics import Snapshot
 from gateway.pipeline.destination import Destination
@@ -30,7 +33,7 @@ from gateway.pipeline.settings import Clocks
 from gateway.receiver.server import Receiver
 from gateway.sender import SenderPlugin
 from gateway.storage import Storage
-from gateway.wiring import dead_letters, destination_settings, listener, receiver_limits, url
+from gateway.wiring import access, dead_letters, destination_settings, listeners, receiver_limits, url
 
 log = logging.getLogger(__name__)
 
@@ -90,9 +93,11 @@ class App:
         self._receiver = Receiver(
             self._intake,
             receiver_limits(config.receiver),
-            [listener(each) for each in config.receiver.listen],
+            listeners(config.receiver),
+            access(config.receiver),
+            server_context(config.receiver.tls),
         )
-        self._admin = Admin(self, config.admin.listen)
+        self._admin = Admin(self, config.admin.listen, BearerTokens(config.admin.tokens))
         self.receiver_addresses: Sequence[str] = ()
         self.admin_address = ""
 
@@ -103,12 +108,15 @@ class App:
 
         The receiver comes last: once an event is accepted, nothing can fail the start any more.
         """
+        _warn(self._config)
         try:
             self._storage.open()
             with _naming(f"admin.listen = {self._config.admin.listen}"):
                 self.admin_address = await self._admin.start()
             with _naming(f"receiver.listen = {', '.join(self._config.receiver.listen)}"):
-                self.receiver_addresses = [url(bound) for bound in await self._receiver.bind()]
+                self.receiver_addresses = [
+                    url(bound, self._config.receiver) for bound in await self._receiver.bind()
+                ]
             self._take_back()
         except BaseException:
             await self._close()
@@ -288,6 +296,11 @@ class App:
             dead_letters(config.dead_letters, config.name),
             Clocks(self._loop.time, time.time, random.random),
         )
+
+
+def _warn(config: Config) -> None:
+    for warning in warnings(config, time.time()):
+        log.warning("%s", warning)
 
 
 @contextmanager

@@ -61,6 +61,9 @@ class BearerTokens:
         return Verdict.GRANTED if any(matches) else Verdict.WRONG
 
 
+NO_TOKENS = BearerTokens()
+
+
 def is_token(secret: Secret) -> bool:
     """Whether a client could show it: letters, digits and `-._~+/`, then any number of `=`."""
     return _TOKEN.fullmatch(secret.reveal()) is not None

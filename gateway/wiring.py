@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from gateway.bearer import BearerTokens
 from gateway.config import (
     Acknowledge,
     DeadLettersConfig,
@@ -13,21 +14,36 @@ from gateway.config import (
 from gateway.pipeline.dead_letter import DeadLetterFiles, DeadLetters, NoDeadLetters
 from gateway.pipeline.retry import RetryPolicy
 from gateway.pipeline.settings import DestinationSettings
+from gateway.receiver.access import Access
 from gateway.receiver.limits import ReceiverLimits
 from gateway.receiver.server import Listen, ListenTcp, ListenUnix
 
 
-def listener(address: ListenAddress) -> Listen:
-    """The address in the receiver's own words."""
-    return ListenTcp(address.host, address.port) if address.path is None else ListenUnix(address.path)
+def listeners(config: ReceiverConfig) -> list[Listen]:
+    """The addresses in the receiver's own words."""
+    return [_listener(address, config.unix_socket_mode.bits) for address in config.listen]
 
 
-def url(bound: Listen) -> str:
+def _listener(address: ListenAddress, mode: int) -> Listen:
+    return ListenTcp(address.host, address.port) if address.path is None else ListenUnix(address.path, mode)
+
+
+def url(bound: Listen, config: ReceiverConfig) -> str:
     """How a client names the address."""
     if isinstance(bound, ListenUnix):
         return f"unix:{bound.path}"
+    scheme = "https" if config.tls.certificate else "http"
     host = f"[{bound.host}]" if ":" in bound.host else bound.host
-    return f"http://{host}:{bound.port}"
+    return f"{scheme}://{host}:{bound.port}"
+
+
+def access(config: ReceiverConfig) -> Access:
+    """Who may post."""
+    return Access(
+        tokens=BearerTokens(config.tokens),
+        asks_certificates=bool(config.tls.client_ca),
+        client_names=frozenset(config.tls.client_names),
+    )
 
 
 def dead_letters(config: DeadLettersConfig, destination: str) -> DeadLetters:

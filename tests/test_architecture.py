@@ -72,6 +72,7 @@ ROWS = (
             "gateway",
             "gateway.admin",
             "gateway.admission",
+            "gateway.bearer",
             "gateway.cloudevents",
             "gateway.config",
             "gateway.exit_code",

@@ -202,35 +202,6 @@ def test_what_a_plugin_finds_wrong_is_named_within_its_destination() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("tables", "key"),
-    [
-        ({"receiver": {"tokens": ["a"]}}, "receiver.tokens"),
-        ({"receiver": {"tls": {"certificate": "a"}}}, "receiver.tls.certificate"),
-        ({"receiver": {"tls": {"key": "a"}}}, "receiver.tls.key"),
-        ({"receiver": {"tls": {"client_ca": "a"}}}, "receiver.tls.client_ca"),
-        ({"admin": {"tokens": ["a"]}}, "admin.tokens"),
-    ],
-)
-def test_what_does_nothing_yet_is_refused_by_name(tables: dict[str, Any], key: str) -> None:
-    """Nobody shall rely on a token that is not asked for."""
-    assert faults(**tables) == {key: "not available yet"}
-
-
-def test_what_does_nothing_yet_may_be_written_with_its_default() -> None:
-    """The example file lists it."""
-    assert (
-        config(
-            receiver={
-                "tokens": [],
-                "tls": {"certificate": "", "key": "", "client_ca": ""},
-            },
-            admin={"tokens": []},
-        )
-        == config()
-    )
-
-
 def test_a_plugin_can_bring_a_type_before_we_do() -> None:
     """An installed package's sender is not refused because we plan one of that name."""
     plugins = {**PLUGINS, "huawei": PLUGINS["bus"]}

@@ -10,7 +10,7 @@ def test_each_section_holds_what_an_operator_would_write() -> None:
     """Durations and sizes with their units, choices as words, lists as lists."""
     found = masked(config(flush={"interval": "1s"}))
     assert found["destinations"]["orders"]["flush"] == {"interval": "1s", "when_idle": "wait"}
-    assert found["admin"] == {"listen": "127.0.0.1:8081", "tokens": []}
+    assert found["admin"] == {"listen": "127.0.0.1:8081", "tokens": [], "allow_anonymous": False}
     assert found["log"] == {"level": "info", "format": "json"}
 
 

@@ -1,7 +1,8 @@
 """The administration interface: metrics, probes, status and drain, on a listener of its own.
 
 Knows the gateway only through the snapshots and the questions of `Operations`; it has no way to read
-events.
+events. Where there are tokens everything asks for one but the probes, which say next to nothing; where there
+are none `POST /drain` answers programs on this machine alone.
 """
 
 import logging
@@ -13,6 +14,7 @@ import msgspec
 from aiohttp import web
 
 from gateway import metrics
+from gateway.bearer import CHALLENGES, NO_TOKENS, BearerTokens, Verdict
 from gateway.config import ListenAddress
 from gateway.metrics import Snapshot
 
@@ -21,7 +23,13 @@ log = logging.getLogger(__name__)
 LAST_ANSWERS_SECONDS = 1.0
 """How long a client that does not read may keep the end waiting."""
 
+PROBES = ("/healthz", "/readyz")
+"""A kubelet that asks has no token."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_KEPT = ("Allow", "WWW-Authenticate")
+"""Header fields of a refusal that belong to its status."""
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -45,15 +53,19 @@ class Operations(Protocol):
 class Admin:
     """The listener. `start` binds, `aclose` is safe twice and without `start`."""
 
-    def __init__(self, operations: Operations, listen: ListenAddress) -> None:
+    def __init__(
+        self, operations: Operations, listen: ListenAddress, tokens: BearerTokens = NO_TOKENS
+    ) -> None:
         self._operations = operations
         self._listen = listen
+        self.tokens = tokens
+        """Those that are asked for from the next request on."""
         self._registry = metrics.registry(operations.snapshot)
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> str:
         """Listen; the address bound, as a URL or `unix:/path`. Raises OSError."""
-        app = web.Application(middlewares=[_problems])
+        app = web.Application(middlewares=[_problems, self._authorize])
         app.add_routes(
             [
                 web.get("/metrics", self._metrics),
@@ -98,11 +110,28 @@ class Admin:
         return web.Response(body=_encode(self._operations.status()), content_type="application/json")
 
     async def _drain(self, request: web.Request) -> web.Response:
-        # A page in a browser can post to loopback as well, but not without an Origin.
-        if not _is_local(request.remote) or "Origin" in request.headers:
-            raise web.HTTPForbidden(text="POST /drain answers programs on this machine only")
+        self._refuse_strangers(request)
         self._operations.request_drain()
         return web.Response(text="draining\n", status=202)
+
+    @web.middleware
+    async def _authorize(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Ask for a token before anything is told, be it that there is nothing of that name."""
+        shown = request.headers.get("Authorization")
+        verdict = self.tokens.judge(shown.encode(errors="surrogateescape") if shown is not None else None)
+        if verdict is not Verdict.GRANTED and request.path not in PROBES:
+            raise web.HTTPUnauthorized(
+                text="a bearer token is needed", headers={"WWW-Authenticate": CHALLENGES[verdict]}
+            )
+        return await handler(request)
+
+    def _refuse_strangers(self, request: web.Request) -> None:
+        """Let programs on this machine alone change things where no token is asked for. Raises HTTPForbidden.
+
+        A page in a browser can post to loopback as well, but not without an Origin.
+        """
+        if not self.tokens and (not _is_local(request.remote) or "Origin" in request.headers):
+            raise web.HTTPForbidden(text=f"POST {request.path} answers programs on this machine only")
 
 
 @web.middleware
@@ -117,7 +146,7 @@ async def _problems(request: web.Request, handler: Handler) -> web.StreamRespons
             "status": refusal.status,
             "detail": refusal.text,
         }
-        headers = {name: value for name, value in refusal.headers.items() if name == "Allow"}
+        headers = {name: value for name, value in refusal.headers.items() if name in _KEPT}
         headers["Content-Type"] = "application/problem+json"
         return web.Response(body=_encode(problem), status=refusal.status, headers=headers)
 

@@ -1,10 +1,13 @@
 """What the values of a configuration may not be together. What one value may be is said by its type."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from gateway.config.model import Config, DestinationConfig
+from gateway.bearer import is_token
+from gateway.config.listen import ListenAddress
+from gateway.config.model import Config, DestinationConfig, TlsConfig
+from gateway.secret import Secret
 from gateway.units import Size
 
 
@@ -29,6 +32,47 @@ def conflicts(config: Config) -> Iterator[Conflict]:
         yield Conflict(("receiver.listen",), "the same address stands twice")
     if config.admin.listen in listen:
         yield Conflict(("admin.listen", "receiver.listen"), "receiver.listen has the address of admin.listen")
+    yield from _access(config)
+
+
+def _access(config: Config) -> Iterator[Conflict]:
+    """Who may come in: nobody unasked from beyond loopback, unless that is what the operator wants."""
+    receiver, admin = config.receiver, config.admin
+    yield from _unusable(receiver.tokens, "receiver.tokens")
+    yield from _unusable(admin.tokens, "admin.tokens")
+    yield from _incomplete(receiver.tls)
+    asks = receiver.allow_anonymous or receiver.tokens or receiver.tls.certificate
+    beyond = next((address for address in receiver.listen if not address.is_local), None)
+    if beyond is not None and not asks:
+        ways = "receiver.tokens, receiver.tls or receiver.allow_anonymous = true"
+        yield _exposed("receiver", ("tokens", "tls", "allow_anonymous"), beyond, ways)
+    if not (admin.listen.is_local or admin.allow_anonymous or admin.tokens):
+        ways = "admin.tokens or admin.allow_anonymous = true"
+        yield _exposed("admin", ("tokens", "allow_anonymous"), admin.listen, ways)
+
+
+def _exposed(section: str, others: Sequence[str], address: ListenAddress, ways: str) -> Conflict:
+    """Blamed on the address; where one of the others is faulty that is fault enough."""
+    return Conflict(
+        (f"{section}.listen", *(f"{section}.{key}" for key in others)),
+        f"{address} can be reached from beyond this machine by anybody: set {ways}",
+    )
+
+
+def _unusable(tokens: Sequence[Secret], key: str) -> Iterator[Conflict]:
+    if not all(map(is_token, tokens)):
+        yield Conflict((key,), "a bearer token has only letters, digits and -._~+/, then any number of =")
+
+
+def _incomplete(tls: TlsConfig) -> Iterator[Conflict]:
+    for key, needed in (
+        ("key", "certificate"),
+        ("certificate", "key"),
+        ("client_ca", "certificate"),
+        ("client_names", "client_ca"),
+    ):
+        if getattr(tls, key) and not getattr(tls, needed):
+            yield Conflict((f"receiver.tls.{needed}",), f"is needed with receiver.tls.{key}")
 
 
 def destination_conflicts(config: Config, destination: DestinationConfig) -> Iterator[Conflict]:

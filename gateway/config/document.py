@@ -1,7 +1,8 @@
 """A parsed TOML document into a Config: sections, destinations and what they inherit."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from msgspec import UNSET, Struct, structs
@@ -19,9 +20,10 @@ from gateway.config.model import (
     LogConfig,
     ReceiverConfig,
     ShutdownConfig,
+    TlsConfig,
 )
 from gateway.config.table import NO_TABLE, TableReader
-from gateway.config.unavailable import NOT_AVAILABLE, unavailable_keys
+from gateway.config.tls import server_context, tls_paths
 from gateway.errors import ConfigError, ConfigFault
 from gateway.sender import SenderPlugin
 
@@ -45,14 +47,23 @@ class _NoSender(Struct, frozen=True):
     """Stands in where the sender's own keys were refused, so that the sections are checked nevertheless."""
 
 
+def _nothing(_: Path) -> None:
+    pass
+
+
 def parse(
-    document: Mapping[str, Any], *, environment: Mapping[str, str], plugins: Mapping[str, SenderPlugin]
+    document: Mapping[str, Any],
+    *,
+    environment: Mapping[str, str],
+    plugins: Mapping[str, SenderPlugin],
+    note_file: Callable[[Path], None] = _nothing,
 ) -> Config:
     """The configuration in `document`, with defaults filled in.
 
-    `plugins` are the known senders by type. Raises ConfigError with every fault of the document.
+    `plugins` are the known senders by type; `note_file` is told of every file of a secret or of TLS right
+    before it is read. Raises ConfigError with every fault of the document and of those files.
     """
-    return _Document(document, environment, plugins).config()
+    return _Document(document, environment, plugins, note_file).config()
 
 
 class _Document:
@@ -63,10 +74,12 @@ class _Document:
         document: Mapping[str, Any],
         environment: Mapping[str, str],
         plugins: Mapping[str, SenderPlugin],
+        note_file: Callable[[Path], None],
     ) -> None:
         self._document = document
         self._plugins = plugins
-        self._reader = TableReader(environment)
+        self._note_file = note_file
+        self._reader = TableReader(environment, note_file)
 
     def config(self) -> Config:
         """All of it. Raises ConfigError."""
@@ -79,6 +92,7 @@ class _Document:
             destinations=self._destinations(),
         )
         self._refuse_conflicts(config)
+        self._refuse_tls(config.receiver.tls)
         if self._reader.faults:
             raise ConfigError(self._reader.faults)
         return config
@@ -88,10 +102,7 @@ class _Document:
 
     def _values(self, owner: Mapping[str, Any], section: str, kind: type[Struct], key: str) -> dict[str, Any]:
         """What `owner` sets in one of its sections; nothing where the section is not written."""
-        values = self._reader.values(owner.get(section, {}), kind, key)
-        for name in unavailable_keys(section, kind(**values)):
-            self._reader.refuse(f"{key}.{name}", NOT_AVAILABLE)
-        return values
+        return self._reader.values(owner.get(section, {}), kind, key)
 
     def _destinations(self) -> dict[str, DestinationConfig]:
         tables = self._reader.table(self._document.get(_DESTINATIONS, {}), _DESTINATIONS)
@@ -149,6 +160,18 @@ class _Document:
             if not any(name in f"{fault.key} {fault.message}" for name in refused):
                 self._reader.refuse(f"{key}.{fault.key}", fault.message)
         return sender
+
+    def _refuse_tls(self, tls: TlsConfig) -> None:
+        """Refuse files that TLS cannot be spoken with; if their own keys are right so far."""
+        if self._reader.is_faulty("receiver.tls"):
+            return
+        for path in tls_paths(tls):
+            self._note_file(path)
+        try:
+            server_context(tls)
+        except ConfigError as error:
+            for fault in error.faults:
+                self._reader.refuse(fault.key, fault.message)
 
     def _refuse_conflicts(self, config: Config) -> None:
         # All are found before the first is refused: a value in a conflict is known, and may be in another.

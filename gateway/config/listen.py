@@ -1,10 +1,14 @@
-"""Where a listener listens, as an operator writes it: "127.0.0.1:8080", "[::1]:8080", "unix:/path"."""
+"""Where a listener listens, as an operator writes it: "127.0.0.1:8080", "[::1]:8080", "unix:/path".
+
+And who may connect to a Unix socket: "0660".
+"""
 
 import re
-from ipaddress import AddressValueError, IPv6Address
+from ipaddress import AddressValueError, IPv6Address, ip_address
 from typing import Self
 
 _UNIX = "unix:"
+_MODE = re.compile(r"0?[0-7]{3}")
 _TCP = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<name>[^\s:/\[\]]+)):(?P<port>[0-9]{1,5})")
 _MAX_PORT = 65_535
 _MAX_UNIX_PATH_BYTES = 107
@@ -47,6 +51,37 @@ class ListenAddress(str):
     def is_ephemeral(self) -> bool:
         """Whether the system chooses the port, so that the same text may stand for several addresses."""
         return self.path is None and self.port == 0
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can connect: a Unix socket, `localhost`, an address of loopback.
+
+        Any other name is none of that, whatever it may stand for when it is looked up.
+        """
+        if self.path is not None or self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+class SocketMode(str):
+    """A Unix socket's permissions in octal; the text is as it was written."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """`text`, checked. Raises ValueError that says what is wrong with it."""
+        if _MODE.fullmatch(text) is None:
+            raise ValueError('expected permissions in octal, like "0660"')
+        return cls(text)
+
+    @property
+    def bits(self) -> int:
+        """As chmod(2) takes them."""
+        return int(self, 8)
 
 
 def _check_path(path: str) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from gateway.config.listen import ListenAddress
+from gateway.config.listen import ListenAddress, SocketMode
 from gateway.secret import Secret
 from gateway.units import MAY_BE_ZERO, Duration, Size
 
@@ -50,15 +50,21 @@ class TlsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[receiver.tls]`: paths of PEM files, for every TCP listener."""
 
     certificate: str = ""
+    """Empty: no TLS. Its intermediate certificates stand behind it in the file."""
     key: str = ""
+    """Without a passphrase."""
     client_ca: str = ""
     """Whose client certificates are asked for; empty: none are."""
+    client_names: tuple[str, ...] = ()
+    """DNS, URI or common names that a client certificate must have one of; empty: any of that CA will do."""
 
 
 class ReceiverConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[receiver]`: the HTTP side that producers see."""
 
     listen: Annotated[tuple[ListenAddress, ...], Meta(min_length=1)] = (ListenAddress("127.0.0.1:8080"),)
+    unix_socket_mode: SocketMode = SocketMode("0660")
+    """Who may connect to the Unix sockets, in octal: the owner and the group."""
     acknowledge: Acknowledge = Acknowledge.BUFFERED
     acknowledge_timeout: Duration = Duration(5)
     max_body_bytes: Size = Size(4 << 20)
@@ -69,7 +75,9 @@ class ReceiverConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     request_timeout: Duration = Duration(10)
     """From the first byte of a request to its last."""
     tokens: tuple[Secret, ...] = ()
-    """Bearer tokens; empty: none is asked for."""
+    """Bearer tokens, any of which will do; empty: none is asked for."""
+    allow_anonymous: bool = False
+    """Whether to listen beyond loopback with neither tokens nor TLS."""
     tls: TlsConfig = TlsConfig()
 
 
@@ -78,6 +86,9 @@ class AdminConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     listen: ListenAddress = ListenAddress("127.0.0.1:8081")
     tokens: tuple[Secret, ...] = ()
+    """Bearer tokens, asked for by everything but the two probes; empty: by nothing."""
+    allow_anonymous: bool = False
+    """Whether to listen beyond loopback without tokens."""
 
 
 class BufferConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -34,4 +34,5 @@ DURATION_ABOVE_ZERO = _or_reference(
 SIZE = _or_reference(f"[0-9]{{1,15}}{_SIZE_UNIT}")
 SIZE_ABOVE_ZERO = _or_reference(f"{_ABOVE_ZERO}{_SIZE_UNIT}")
 
+SOCKET_MODE = _or_reference("0?[0-7]{3}")
 LISTEN_ADDRESS = _or_reference(rf"{_HOST}:{_PORT}|unix:[^\x00]+")

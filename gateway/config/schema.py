@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import NODEFAULT, Struct, inspect, structs
 
 from gateway.config import docstrings, pattern
-from gateway.config.listen import ListenAddress
+from gateway.config.listen import ListenAddress, SocketMode
 from gateway.config.model import Config, DestinationConfig
 from gateway.secret import Secret
 from gateway.sender import SenderPlugin
@@ -182,6 +182,8 @@ def _custom(kind: type, *, may_be_zero: bool) -> Schema:
     if issubclass(kind, ListenAddress):
         examples = ["127.0.0.1:8080", "[::1]:8080", "unix:/run/gateway/events.sock"]
         return {"type": "string", "pattern": pattern.LISTEN_ADDRESS, "examples": examples}
+    if issubclass(kind, SocketMode):
+        return {"type": "string", "pattern": pattern.SOCKET_MODE, "examples": ["0600", "0660"]}
     return {}
 
 

@@ -5,7 +5,7 @@ Knows no key by name: types, defaults and ranges are the Structs' own.
 
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from enum import EnumMeta
 from pathlib import Path
@@ -15,7 +15,7 @@ from msgspec import UNSET, Struct, UnsetType, ValidationError, convert, structs
 
 from gateway.config.environment import expand
 from gateway.config.key import dotted
-from gateway.config.listen import ListenAddress
+from gateway.config.listen import ListenAddress, SocketMode
 from gateway.config.text_file import read_secret, read_secrets
 from gateway.errors import ConfigFault
 from gateway.secret import Secret
@@ -42,8 +42,10 @@ _TOML_NAMES = {
 class TableReader:
     """Reads one file's tables; `faults` holds what was wrong so far, in the order of reading."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], note_file: Callable[[Path], None]) -> None:
         self._environment = environment
+        self._note_file = note_file
+        """Told of every secret's file right before it is read."""
         self.faults: list[ConfigFault] = []
 
     def refuse(self, key: str, message: str) -> None:
@@ -154,6 +156,7 @@ class TableReader:
     def _secret_from_file(self, raw: object, kind: Any, key: str) -> Any:
         if (path := self.text(raw, key)) is UNSET:
             return UNSET
+        self._note_file(Path(path))
         try:
             if _is_array(kind):
                 return convert([Secret(text) for text in read_secrets(Path(path))], kind)
@@ -183,7 +186,7 @@ def _decode(kind: Any, value: object) -> object:
         if not isinstance(value, str):
             raise TypeError("expected a string")
         return kind(value)
-    if issubclass(kind, (Duration, Size, ListenAddress)):
+    if issubclass(kind, (Duration, Size, ListenAddress, SocketMode)):
         return kind.parse(value if isinstance(value, str) else "")  # refused, with the right form
     raise NotImplementedError(kind)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from gateway.bearer import BearerTokens, Verdict
+from gateway.bearer import NO_TOKENS, BearerTokens, Verdict
 from gateway.receiver.responses import FORBIDDEN, UNAUTHORIZED, Response
 
 _NAME_KINDS = ("DNS", "URI")
@@ -14,7 +14,7 @@ _NAME_KINDS = ("DNS", "URI")
 class Access(Struct, frozen=True):
     """What is asked of a producer; by default nothing."""
 
-    tokens: BearerTokens = BearerTokens()
+    tokens: BearerTokens = NO_TOKENS
     """Of every request, on Unix sockets too."""
     asks_certificates: bool = False
     """Of every connection by TLS: the handshake fails without one."""
