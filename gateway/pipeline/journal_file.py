@@ -161,6 +161,7 @@ class JournalFile:
         try:
             for pragma in (
                 "locking_mode=EXCLUSIVE",
+                "temp_store=MEMORY",  # what undoes a statement of a hundred rows is a file in /tmp otherwise
                 "synchronous=FULL",
                 "secure_delete=ON",
                 "wal_autocheckpoint=0",
@@ -267,6 +268,7 @@ class JournalFile:
             for pragma in (
                 f"page_size={PAGE_BYTES}",
                 "journal_mode=WAL",
+                "temp_store=MEMORY",
                 "synchronous=FULL",
                 f"application_id={table.APPLICATION_ID}",
             ):
