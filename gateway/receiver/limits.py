@@ -17,6 +17,8 @@ class ReceiverLimits(Struct, frozen=True, kw_only=True):
     """From the first byte of a request to its last."""
     default_wait_seconds: float | None
     """How long a request waits for the delivery where it says nothing about that; None: not at all."""
+    handshake_timeout_seconds: float = 10.0
+    """From a connection's beginning to the end of its TLS handshake."""
     linger_seconds: float = 1.0
     """From our end of a connection to its end: time for the client to read the last answer."""
     max_request_line_bytes: int = 16 << 10

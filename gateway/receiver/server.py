@@ -23,8 +23,6 @@ BACKLOG = 1024
 """Connections the kernel keeps for us until they are accepted."""
 SWEEP_SECONDS = 1.0
 """The longest between two looks at the clock: the `Date` of the answers has that resolution."""
-HANDSHAKE_SECONDS = 10.0
-"""A TLS handshake that takes longer ends its connection."""
 TLS_SHUTDOWN_SECONDS = 2.0
 """How long a client may take to say that it has seen the end."""
 
@@ -172,7 +170,7 @@ class Receiver:
                 listener.port,
                 backlog=BACKLOG,
                 start_serving=False,
-                **_tls_options(self._tls),
+                **_tls_options(self._tls, self._limits),
             )
         bound = self._bind_unix(Path(listener.path), listener.mode)
         return await loop.create_unix_server(
@@ -186,11 +184,18 @@ class Receiver:
         connections in its backlog. Changing the context that is in use would not do: it forgets no CA, and
         resumes the sessions that it has let in.
         """
+        loop = asyncio.get_running_loop()
         former = [server for server in self._servers if _is_tcp(server)]
         servers: list[asyncio.Server] = []
         try:
             for bound in [bound for server in former for bound in server.sockets]:
-                servers.append(await _listen_on(bound.dup(), service, tls))  # noqa: PERF401 - closed on failure
+                server = await loop.create_server(
+                    lambda: HttpConnection(service),
+                    sock=bound.dup(),
+                    backlog=BACKLOG,
+                    **_tls_options(tls, self._limits),
+                )
+                servers.append(server)
         except OSError:
             for server in servers:
                 server.close()
@@ -227,20 +232,13 @@ def _is_tcp(server: asyncio.Server) -> bool:
     return all(bound.family != socket.AF_UNIX for bound in server.sockets)
 
 
-async def _listen_on(bound: socket.socket, service: Service, tls: ssl.SSLContext | None) -> asyncio.Server:
-    """A server on a socket that listens already."""
-    return await asyncio.get_running_loop().create_server(
-        lambda: HttpConnection(service), sock=bound, backlog=BACKLOG, **_tls_options(tls)
-    )
-
-
-def _tls_options(context: ssl.SSLContext | None) -> dict[str, Any]:
+def _tls_options(context: ssl.SSLContext | None, limits: ReceiverLimits) -> dict[str, Any]:
     """What a server is made with; the time-outs may only be there with a context."""
     if context is None:
         return {}
     return {
         "ssl": context,
-        "ssl_handshake_timeout": HANDSHAKE_SECONDS,
+        "ssl_handshake_timeout": limits.handshake_timeout_seconds,
         "ssl_shutdown_timeout": TLS_SHUTDOWN_SECONDS,
     }
 

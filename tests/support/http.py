@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from gateway.receiver.access import OPEN, Access
 from gateway.receiver.limits import ReceiverLimits
 from gateway.receiver.protocol import HttpConnection
 from gateway.receiver.service import Service
@@ -103,6 +104,7 @@ class Wire:
         intake: FakeIntake | None = None,
         *,
         clock: Callable[[], float] | None = None,
+        access: Access = OPEN,
     ) -> None:
         self.now = 1000.0
         self.wall_time = WALL_TIME
@@ -112,6 +114,7 @@ class Wire:
             limits or limited(),
             clock=clock or (lambda: self.now),
             wall_clock=lambda: self.wall_time,
+            access=access,
         )
         self.connection, self.transport = self.connect()
 
