@@ -275,3 +275,26 @@ def test_whatever_starts_a_process_or_makes_a_temporary_file_is_caught(source: s
 def test_a_query_is_not_taken_for_a_process() -> None:
     """SQLite's methods begin with the same letters."""
     assert outside_doings("gateway.x", "connection.execute('x'); connection.executemany('x', [])") == []
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "readOnlyRootFilesystem: true",
+        "runAsNonRoot: true",
+        "allowPrivilegeEscalation: false",
+        "capabilities: { drop: [ALL] }",
+        "seccompProfile: { type: RuntimeDefault }",
+    ],
+)
+def test_the_sidecar_asks_its_cluster_for_the_same(setting: str) -> None:
+    """What is proven here is what the example deployment runs with."""
+    manifest = (ROOT / "deploy" / "kubernetes" / "sidecar.yaml").read_text(encoding="utf-8")
+    assert setting in [line.strip() for line in manifest.splitlines()]
+
+
+def test_the_image_runs_as_a_user_with_a_number_other_than_0() -> None:
+    """A cluster that checks `runAsNonRoot` can judge a number, not a name."""
+    lines = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    (user,) = [line.removeprefix("USER ") for line in lines if line.startswith("USER ")]
+    assert int(user) > 0
