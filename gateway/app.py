@@ -22,17 +22,22 @@ from gateway.config import (
     Config,
     DestinationConfig,
 )
+from gateway.config.change import Change, change
 from gateway.config.exposure import warnings
 from gateway.config.masked import masked
+from gateway.config.source import ConfigSource
 from gateway.config.tls import server_context
+from gateway.errors import ConfigError, ConfigFault
 from gateway.exit_code import ExitCode
+from gateway.logs import set_level
 from gateway.metrics import Snapshot
 from gateway.pipeline.destination import Destination
 from gateway.pipeline.fan_out import FanOut
 from gateway.pipeline.settings import Clocks
 from gateway.receiver.server import Receiver
-from gateway.sender import SenderPlugin
-from gateway.storage import Storage
+from gateway.reloading import Reloading
+from gateway.sender import Sender, SenderPlugin
+from gateway.storage import Storage, unwritable
 from gateway.wiring import access, dead_letters, destination_settings, listeners, receiver_limits, url
 
 log = logging.getLogger(__name__)
@@ -71,9 +76,12 @@ NEXT = {
 class App:
     """One gateway: `start`, then `run_until` somebody asks it to stop; it drains before it returns."""
 
-    def __init__(self, config: Config, plugins: Mapping[str, SenderPlugin]) -> None:
+    def __init__(
+        self, config: Config, plugins: Mapping[str, SenderPlugin], source: ConfigSource | None = None
+    ) -> None:
         self._config = config
         self._plugins = plugins
+        self._reloading = None if source is None else Reloading(source, self._apply)
         self._loop = asyncio.get_running_loop()
         self._state = State.STARTING
         self._stop_asked = asyncio.Event()
@@ -86,6 +94,7 @@ class App:
             name: self._build(destination) for name, destination in config.destinations.items()
         }
         self._loops: dict[str, asyncio.Task[None]] = {}
+        self._watching: asyncio.Task[None] | None = None
         self._storage = Storage(config)
         self._intake = FanOut(
             self._destinations, drain_seconds=config.shutdown.deadline, stores=self._storage.stores
@@ -125,6 +134,8 @@ class App:
             name: asyncio.create_task(destination.run(), name=f"destination {name}")
             for name, destination in self._destinations.items()
         }
+        if self._reloading is not None:
+            self._watching = asyncio.create_task(self._reloading.watch())
         self._step(State.RUNNING)
         try:
             await self._receiver.serve()
@@ -161,6 +172,7 @@ class App:
 
     async def _drain(self) -> None:
         self._step(State.DRAINING)
+        await _cancel(filter(None, [self._watching]))
         self._intake.drain()
         deadline = self._loop.time() + self._config.shutdown.deadline
         log.info("draining", extra={"held": self._held()})
@@ -223,6 +235,59 @@ class App:
     def _step(self, state: State) -> None:
         assert state in NEXT[self._state], f"{self._state} -> {state}"
         self._state = state
+
+    # A configuration that changes.
+
+    async def reload(self) -> Change:
+        """Take up the configuration's file as it is now. Raises ConfigError: nothing has changed."""
+        if self._reloading is None:
+            raise ConfigError([ConfigFault("--config", "there is no file that could be read again")])
+        return await self._reloading.reload()
+
+    def ask_for_reload(self) -> None:
+        """The same for SIGHUP, which waits for no answer: the log has it."""
+        if self._reloading is None:
+            log.warning("there is no configuration file that could be read again")
+        else:
+            self._reloading.ask()
+
+    async def _apply(self, new: Config) -> Change:
+        """Take up all that can change, or raise ConfigError and change nothing."""
+        if self._state is not State.RUNNING:
+            raise ConfigError([ConfigFault("--config", "nothing is taken up any more: the gateway drains")])
+        found, former = change(self._config, new), self._config
+        senders = {name: self._sender_for(each) for name, each in found.config.destinations.items()}
+        _refuse_unwritable(found)
+        await self._retune_receiver(found.config)
+        # From here on nothing fails, and nothing is awaited.
+        for name, each in found.config.destinations.items():
+            before = former.destinations[name]
+            if each != before:
+                self._destinations[name].adopt(senders[name], destination_settings(each))
+            if each.dead_letters != before.dead_letters:
+                self._destinations[name].bury_in(dead_letters(each.dead_letters, name))
+        self._admin.tokens = BearerTokens(found.config.admin.tokens)
+        self._intake.drain_seconds = found.config.shutdown.deadline
+        set_level(found.config.log.level)
+        self._config = found.config
+        _warn(found.config)
+        return found
+
+    def _sender_for(self, config: DestinationConfig) -> Sender:
+        """The one that there is, if nothing is new for it."""
+        former = self._config.destinations[config.name]
+        if (former.type, former.sender) == (config.type, config.sender):
+            return self._destinations[config.name].sender
+        return self._plugins[config.type].create(config.sender)
+
+    async def _retune_receiver(self, config: Config) -> None:
+        receiver = config.receiver
+        tls = server_context(receiver.tls)
+        try:
+            await self._receiver.retune(receiver_limits(receiver), access(receiver), tls)
+        except OSError as error:
+            fault = ConfigFault("receiver.listen", error.strerror or type(error).__name__)
+            raise ConfigError([fault]) from error
 
     # What outlives the process.
 
@@ -296,6 +361,16 @@ class App:
             dead_letters(config.dead_letters, config.name),
             Clocks(self._loop.time, time.time, random.random),
         )
+
+
+def _refuse_unwritable(found: Change) -> None:
+    """Raises ConfigError for directories of dead letters that cannot be used."""
+    paths = {
+        f"destinations.{name}.dead_letters.path": each.dead_letters.path
+        for name, each in found.config.destinations.items()
+    }
+    if faults := unwritable(paths):
+        raise ConfigError(faults)
 
 
 def _warn(config: Config) -> None:

@@ -48,12 +48,7 @@ class Storage:
 
     def open(self) -> None:
         """Take the directories, and read the journals. Blocking. Raises ConfigError: some cannot be used."""
-        faults = [
-            ConfigFault(key, f"the directory cannot be written: {obstacle}")
-            for key, path in self._directories.items()
-            if (obstacle := disk.obstacle(Path(path))) is not None
-        ]
-        if faults:
+        if faults := unwritable(self._directories):
             raise ConfigError(faults)
         if self._spill_lock is not None and not self._spill_lock.acquire():
             raise ConfigError([ConfigFault("shutdown.spill", "another process uses this directory")])
@@ -115,6 +110,15 @@ class Storage:
                     await journal.aclose()
         if self._spill_lock is not None:
             self._spill_lock.release()
+
+
+def unwritable(directories: Mapping[str, str]) -> list[ConfigFault]:
+    """What stands in the way of writing to them, by the keys that name them; an empty path names none."""
+    return [
+        ConfigFault(key, f"the directory cannot be written: {obstacle}")
+        for key, path in directories.items()
+        if path and (obstacle := disk.obstacle(Path(path))) is not None
+    ]
 
 
 def _read_back(json: bytes, received_at: float) -> Event:

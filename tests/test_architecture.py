@@ -82,6 +82,8 @@ ROWS = (
             "gateway.sender",
             "gateway.senders",
             "gateway.snapshots",
+            "gateway.logs",
+            "gateway.reloading",
             "gateway.storage",
             "gateway.wiring",
         ),
@@ -91,6 +93,11 @@ ROWS = (
         "gateway.wiring",
         ("gateway.bearer", "gateway.config", "gateway.pipeline", "gateway.receiver"),
         "it translates what an operator writes into what each part takes",
+    ),
+    Row(
+        "gateway.reloading",
+        ("gateway.config", "gateway.errors"),
+        "it reads the configuration again, and has somebody apply it",
     ),
     Row(
         "gateway.storage",

@@ -16,6 +16,8 @@ from aiohttp import web
 from gateway import metrics
 from gateway.bearer import CHALLENGES, NO_TOKENS, BearerTokens, Verdict
 from gateway.config import ListenAddress
+from gateway.config.change import Change
+from gateway.errors import ConfigError
 from gateway.metrics import Snapshot
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,9 @@ class Operations(Protocol):
     def request_drain(self) -> None:
         """Begin to drain, and exit when that is done."""
 
+    async def reload(self) -> Change:
+        """Take up the configuration's file as it is now. Raises ConfigError: nothing has changed."""
+
 
 class Admin:
     """The listener. `start` binds, `aclose` is safe twice and without `start`."""
@@ -73,6 +78,7 @@ class Admin:
                 web.get("/readyz", self._readyz),
                 web.get("/status", self._status),
                 web.post("/drain", self._drain),
+                web.post("/reload", self._reload),
             ]
         )
         self._runner = web.AppRunner(
@@ -114,6 +120,15 @@ class Admin:
         self._operations.request_drain()
         return web.Response(text="draining\n", status=202)
 
+    async def _reload(self, request: web.Request) -> web.Response:
+        self._refuse_strangers(request)
+        try:
+            change = await self._operations.reload()
+        except ConfigError as error:
+            return _faulty(error)
+        told = {"changed": change.changed, "needs_restart": change.needs_restart}
+        return web.Response(body=_encode(told), content_type="application/json")
+
     @web.middleware
     async def _authorize(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Ask for a token before anything is told, be it that there is nothing of that name."""
@@ -149,6 +164,18 @@ async def _problems(request: web.Request, handler: Handler) -> web.StreamRespons
         headers = {name: value for name, value in refusal.headers.items() if name in _KEPT}
         headers["Content-Type"] = "application/problem+json"
         return web.Response(body=_encode(problem), status=refusal.status, headers=headers)
+
+
+def _faulty(error: ConfigError) -> web.Response:
+    """What is wrong with a configuration, key by key."""
+    problem = {
+        "type": "about:blank",
+        "title": "Unprocessable Content",
+        "status": 422,
+        "detail": "the configuration is not taken up; the former one stays",
+        "errors": [{"key": fault.key, "message": fault.message} for fault in error.faults],
+    }
+    return web.Response(body=_encode(problem), status=422, content_type="application/problem+json")
 
 
 def _is_local(remote: str | None) -> bool:

@@ -12,7 +12,7 @@ from gateway import logs, senders
 from gateway.app import App
 from gateway.commands.bus_name import BusName
 from gateway.commands.emulated_bus import EmulatedBus, emulated_bus
-from gateway.commands.run import drain_on_signals, refuse
+from gateway.commands.run import heed_signals, refuse
 from gateway.config import ListenAddress, LogFormat, LogLevel, parse
 from gateway.errors import ConfigError
 from gateway.exit_code import ExitCode
@@ -43,7 +43,7 @@ async def _serve(name: BusName, listen: ListenAddress, admin: ListenAddress, dir
         }
         try:
             app = App(parse(document, environment={}, plugins=plugins), plugins)
-            drain_on_signals(app)
+            heed_signals(app)
             await app.start()
         except ConfigError as error:
             return refuse(error)

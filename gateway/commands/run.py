@@ -13,7 +13,8 @@ import uvloop
 
 from gateway import logs, senders
 from gateway.app import App
-from gateway.config import Config, LogLevel, load
+from gateway.config import Config, LogLevel
+from gateway.config.source import ConfigSource
 from gateway.errors import ConfigError
 from gateway.exit_code import ExitCode
 from gateway.sender import SenderPlugin
@@ -30,19 +31,20 @@ def run(path: Path, *, log_level: LogLevel | None, workers: int) -> ExitCode:
         sys.stderr.write("--workers: more than one is not available yet\n")
         return ExitCode.BAD_USAGE
     plugins = senders.plugins()
+    source = ConfigSource(path, environment=os.environ, plugins=plugins, log_level=log_level)
     try:
-        config = load(path, environment=os.environ, plugins=plugins)
+        config = source.load()
     except ConfigError as error:
         return refuse(error)
-    logs.configure(log_level or config.log.level, config.log.format)
+    logs.configure(config.log.level, config.log.format)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(serve(config, plugins))
+        return runner.run(serve(config, plugins, source))
 
 
-async def serve(config: Config, plugins: Mapping[str, SenderPlugin]) -> ExitCode:
+async def serve(config: Config, plugins: Mapping[str, SenderPlugin], source: ConfigSource) -> ExitCode:
     """Run one gateway in this loop until SIGTERM or SIGINT; a second signal spills at once."""
-    app = App(config, plugins)
-    drain_on_signals(app)
+    app = App(config, plugins, source)
+    heed_signals(app)
     raise_descriptor_limit(config)
     try:
         await app.start()
@@ -58,8 +60,8 @@ async def serve(config: Config, plugins: Mapping[str, SenderPlugin]) -> ExitCode
     return code
 
 
-def drain_on_signals(app: App) -> None:
-    """SIGTERM and SIGINT ask for a drain, once more for haste; SIGHUP, which would end us, is only noted."""
+def heed_signals(app: App) -> None:
+    """SIGTERM and SIGINT ask for a drain, once more for haste; SIGHUP has the configuration read again."""
     loop = asyncio.get_running_loop()
     seen: set[int] = set()
 
@@ -71,9 +73,7 @@ def drain_on_signals(app: App) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)
-    loop.add_signal_handler(
-        signal.SIGHUP, log.warning, "SIGHUP: reloading the configuration is not available yet"
-    )
+    loop.add_signal_handler(signal.SIGHUP, app.ask_for_reload)
 
 
 def raise_descriptor_limit(config: Config) -> None:

@@ -17,10 +17,11 @@ def load(path: Path, *, environment: Mapping[str, str], plugins: Mapping[str, Se
 
     Raises ConfigError with every fault; a file that cannot be read or is no TOML has one, under its path.
     """
-    return parse(_document(path), environment=environment, plugins=plugins)
+    return parse(read_document(path), environment=environment, plugins=plugins)
 
 
-def _document(path: Path) -> dict[str, Any]:
+def read_document(path: Path) -> dict[str, Any]:
+    """The file as TOML. Raises ConfigError with one fault, under its path."""
     try:
         return tomllib.loads(read_text(path))
     except RecursionError:

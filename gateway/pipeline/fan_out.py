@@ -27,11 +27,12 @@ class FanOut:
         self._all = tuple(destinations.values())
         self._stores = stores or {}
         self._draining: Draining | None = None
-        self._drain_seconds = drain_seconds
+        self.drain_seconds = drain_seconds
+        """How long a drain will take at most: what producers are told then."""
 
     def drain(self) -> None:
         """From now on nothing is accepted."""
-        self._draining = Draining(max(1, round(self._drain_seconds)))
+        self._draining = Draining(max(1, round(self.drain_seconds)))
 
     @property
     def is_draining(self) -> bool:

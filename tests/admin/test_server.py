@@ -9,8 +9,11 @@ import pytest
 
 from gateway.admin.server import Admin
 from gateway.config import ListenAddress
+from gateway.config.change import Change
+from gateway.errors import ConfigError, ConfigFault
 from gateway.metrics import Snapshot
 from gateway.snapshots import ReceiverStatistics, StorageStatistics
+from tests.support.configuration import config
 
 
 class FakeOperations:
@@ -19,6 +22,8 @@ class FakeOperations:
     def __init__(self) -> None:
         self.reason: str | None = None
         self.drains = 0
+        self.faults: list[ConfigFault] = []
+        """Of the configuration, at the next reload."""
 
     def snapshot(self) -> Snapshot:
         return Snapshot(ReceiverStatistics(requests={202: 3}), {}, StorageStatistics())
@@ -31,6 +36,11 @@ class FakeOperations:
 
     def request_drain(self) -> None:
         self.drains += 1
+
+    async def reload(self) -> Change:
+        if self.faults:
+            raise ConfigError(self.faults)
+        return Change(config(), ("destinations.orders.flush",), ("log.format",))
 
 
 class Interface:
@@ -72,6 +82,30 @@ async def test_the_process_is_healthy_while_it_answers(interface: Interface) -> 
     interface.operations.reason = "draining"
     async with interface.client.get("/healthz") as answer:
         assert answer.status == 200
+
+
+async def test_a_reload_says_what_has_changed_and_what_waits(interface: Interface) -> None:
+    """As `SIGHUP` does in the log."""
+    async with interface.client.post("/reload") as answer:
+        assert (answer.status, await answer.json()) == (
+            200,
+            {"changed": ["destinations.orders.flush"], "needs_restart": ["log.format"]},
+        )
+
+
+async def test_a_bad_file_is_answered_with_its_faults(interface: Interface) -> None:
+    """422, key by key, as problem details."""
+    interface.operations.faults = [ConfigFault("flush.interval", "expected a duration")]
+    async with interface.client.post("/reload") as answer:
+        assert (answer.status, answer.content_type) == (422, "application/problem+json")
+        told = await answer.json(content_type=None)
+    assert told["errors"] == [{"key": "flush.interval", "message": "expected a duration"}]
+
+
+async def test_a_page_in_a_browser_reloads_nothing(interface: Interface) -> None:
+    """It can post to loopback as well as a program on this machine, but not without an Origin."""
+    async with interface.client.post("/reload", headers={"Origin": "https://example.com"}) as answer:
+        assert answer.status == 403
 
 
 async def test_readiness_is_200_or_503_with_the_reason(interface: Interface) -> None:

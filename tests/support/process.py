@@ -58,6 +58,10 @@ class GatewayProcess:
         assert self._process is not None
         return self._process.pid
 
+    def rewrite(self, document: Mapping[str, Any]) -> None:
+        """Change the configuration's file; SIGHUP or POST /reload takes it up."""
+        self._config.write_text(toml(with_free_ports(document)))
+
     def terminate(self) -> None:
         """Send SIGTERM."""
         assert self._process is not None
@@ -86,6 +90,11 @@ class GatewayProcess:
             while message not in self.messages():
                 self._logged.clear()
                 await self._logged.wait()
+
+    async def until_more_is_logged(self) -> None:
+        """Wait for another line of the log."""
+        self._logged.clear()
+        await self._logged.wait()
 
     def resident_bytes(self) -> int:
         """Memory that the process has in use (VmRSS of Linux)."""
