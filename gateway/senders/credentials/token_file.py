@@ -10,7 +10,7 @@ MAX_BYTES = 64 << 10
 
 
 class FileMissingError(ProviderError):
-    """There is no such file."""
+    """There is no such file, or no home for it to be in."""
 
 
 async def read_text(path: str) -> str:
@@ -36,6 +36,9 @@ def _read_text(path: str) -> str:
         raise FileMissingError(f"{path} is missing") from error
     except UnicodeDecodeError as error:
         raise ProviderError(f"{path} is not UTF-8 text") from error
-    except (OSError, RuntimeError) as error:  # RuntimeError: no home directory to expand "~" to
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ProviderError(f"{path}: {reason}") from error
+    except (
+        RuntimeError
+    ) as error:  # a user whom /etc/passwd does not know, and no HOME: nothing to expand "~" to
+        raise FileMissingError(f"{path} is missing: there is no home directory") from error
+    except OSError as error:
+        raise ProviderError(f"{path}: {error.strerror}") from error
