@@ -32,7 +32,7 @@ from tests.support.confinement import (
     variables_of,
     writable_mounts,
 )
-from tests.support.load import STRUCTURED, document
+from tests.support.load import STRUCTURED, document, post
 from tests.support.process import EXIT_SECONDS, aws_destination, scrape, until_held_is
 from tests.test_architecture import ROOT, module_name, read
 
@@ -67,7 +67,7 @@ class Place(Struct, frozen=True):
         """The receiver's second listener."""
         return self.root / "run" / "events.sock"
 
-    def gateway(self, bus: AwsEmulator) -> ConfinedGateway:
+    def gateway(self, bus: AwsEmulator, **destinations: dict[str, Any]) -> ConfinedGateway:
         """Two destinations: one has a journal, the other spills and has its keys from the environment."""
         for directory in self.directories:
             directory.mkdir(exist_ok=True)
@@ -81,6 +81,7 @@ class Place(Struct, frozen=True):
             "destinations": {
                 "kept": {**aws_destination(bus.url), "buffer": {"journal": journal}},
                 "spilt": keyless,
+                **destinations,
             },
         }
         return ConfinedGateway(self.root, configuration, writable=self.directories, environment=KEYS)
@@ -144,6 +145,12 @@ async def until_retried(client: aiohttp.ClientSession, gateway: ConfinedGateway,
             pass
 
 
+async def status_of(client: aiohttp.ClientSession, gateway: ConfinedGateway) -> str:
+    """The text of `/status`."""
+    async with client.get(f"{gateway.admin_url}/status") as answer:
+        return await answer.text()
+
+
 def arrived(bus: AwsEmulator) -> Counter[str]:
     return Counter(orjson.loads(event.detail)["id"] for event in bus.received)
 
@@ -205,6 +212,21 @@ async def test_the_journal_needs_no_temporary_file(
         assert await gateway.terminate() == 0
     assert_met_no_wall(place, gateway)
     assert arrived(bus) == ids(*range(MANY), times=1)
+
+
+@confined
+async def test_a_user_without_a_home_has_no_profile_there_and_the_next_place_is_asked(
+    bus: AwsEmulator, client: aiohttp.ClientSession, place: Place
+) -> None:
+    """Alibaba's chain looks into two files below `~`; what a cluster hands out comes after them."""
+    homeless = {"type": "alibaba", "endpoint": bus.url, "event_bus": "orders"}
+    async with place.gateway(bus, homeless=homeless) as gateway:
+        assert await post(client, f"{gateway.url}/events/homeless", document(0)) == 202
+        async with asyncio.timeout(EXIT_SECONDS):
+            while "no_credentials" not in (status := await status_of(client, gateway)):
+                pass
+    assert "none in the configuration, and none in: " in status
+    assert "credentials URI" in status
 
 
 @confined
