@@ -12,8 +12,9 @@ from gateway.receiver.service import Service
 class Body:
     """The bodies of one connection, one after the other.
 
-    A body has room from `expect` on (a declared length) or as it comes (chunks), until `take` or
-    `release`. What comes at other times belongs to a refused request and is dropped.
+    A body holds what has come of it, from `expect` until `take` or `release`: a client that declares much
+    and sends nothing takes no room from anybody. What comes at other times belongs to a refused request
+    and is dropped.
     """
 
     def __init__(self, service: Service) -> None:
@@ -22,33 +23,32 @@ class Body:
         self._too_large = service.routes.too_large
         self._is_expected = False
         self._bytes: bytes | bytearray = b""
-        self._reserved = 0
-        """What of `receiving_bytes` is this body's."""
         self._progress = 0
         self._silent_bytes = 0
         """Of a chunked body, the bytes since the last that were its content: extensions and trailers."""
 
-    def expect(self, length: int) -> None:
-        """Hold room for `length` bytes; 0 where it is not known, or there are none."""
+    def expect(self) -> None:
+        """Keep what comes from now on."""
         self._is_expected = True
         self._progress = -1
-        self._reserved = length
-        self._statistics.receiving_bytes += length
 
     def add(self, piece: bytes) -> None:
         """A piece of it; most come in one. Raises RequestRefusedError over a limit."""
         if not self._is_expected:
             return
+        held = len(self._bytes) + len(piece)
+        receiving = self._statistics.receiving_bytes + len(piece)
+        if held > self._limits.max_body_bytes:
+            raise RequestRefusedError(self._too_large())
+        if receiving > self._limits.max_receiving_bytes:
+            raise RequestRefusedError(unavailable(Reason.NO_ROOM, RECEIVING_RETRY_SECONDS))
+        self._statistics.receiving_bytes = receiving
         if not self._bytes:
             self._bytes = piece
         else:
             if isinstance(self._bytes, bytes):
-                self._bytes = bytearray(
-                    self._bytes
-                )  # many small pieces would weigh far more than their bytes
+                self._bytes = bytearray(self._bytes)  # many small pieces would weigh more than their bytes
             self._bytes += piece
-        if len(self._bytes) > self._reserved:
-            self._grow(len(piece))
 
     def is_silent(self, count: int) -> bool:
         """Whether, `count` more bytes having come, too many of them in a row were no content."""
@@ -66,15 +66,5 @@ class Body:
     def release(self) -> None:
         """Forget what came, and free its room."""
         self._is_expected = False
+        self._statistics.receiving_bytes -= len(self._bytes)
         self._bytes = b""
-        self._statistics.receiving_bytes -= self._reserved
-        self._reserved = 0
-
-    def _grow(self, count: int) -> None:
-        """Hold `count` more bytes of a chunked body, if there is room for them."""
-        if len(self._bytes) > self._limits.max_body_bytes:
-            raise RequestRefusedError(self._too_large())
-        if self._statistics.receiving_bytes + count > self._limits.max_receiving_bytes:
-            raise RequestRefusedError(unavailable(Reason.NO_ROOM, RECEIVING_RETRY_SECONDS))
-        self._reserved += count
-        self._statistics.receiving_bytes += count

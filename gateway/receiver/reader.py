@@ -172,7 +172,7 @@ class RequestReader:
             return
         self.exchange = decision
         self.phase = Phase.BODY
-        self._body.expect(length or 0)
+        self._body.expect()
         if waits:
             self.answers += 1
             self._connection.tell_to_continue()
