@@ -46,6 +46,11 @@ class Answers:
         """Whether no more requests shall be read."""
         return len(self.line) >= MAX_OWED
 
+    @property
+    def owes_interim(self) -> bool:
+        """Whether a client that waits with its body is still to be told: nothing stands behind that."""
+        return bool(self.line) and isinstance(self.line[-1][0], bytes)
+
     def put(self, response: Response, *, is_head: bool, closes: bool) -> None:
         """One that is known, when none is in line."""
         service = self._service

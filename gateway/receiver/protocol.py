@@ -12,6 +12,8 @@ from typing import cast
 from gateway.errors import Reason
 from gateway.receiver.answers import Answers
 from gateway.receiver.flow import Flow
+from gateway.receiver.limits import ReceiverLimits
+from gateway.receiver.peers import peer_of
 from gateway.receiver.reader import Phase, RequestReader
 from gateway.receiver.responses import (
     ACCEPTED,
@@ -46,6 +48,10 @@ class HttpConnection(asyncio.Protocol):
         self._flow: Flow
         self._reader = RequestReader(service, self)
         self._answers = Answers(service, self)
+        self._peer: str | None = None
+        self._ends_at = 0.0
+        self._answers_left = service.limits.max_requests_per_connection
+        """The last of them says so, and is counted on; 1: the connection is old."""
         self._is_closing = False
         self._has_client_ended = False
         self._strange_heads = 0
@@ -54,16 +60,19 @@ class HttpConnection(asyncio.Protocol):
     # asyncio's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Join the receiver's connections; beyond their limit be told so, beyond twice the limit be gone."""
+        """Join the receiver's connections; beyond a limit be told so, beyond twice the limit be gone."""
         self._transport = cast("asyncio.Transport", transport)
         self._flow = Flow(self._transport)
         service = self._service
         self._reader.since = service.clock()
+        self._ends_at = service.end_of_age()
+        self._peer = peer_of(transport.get_extra_info("peername"))
+        limits, peer_has = service.limits, service.peers.join(self._peer)
         present = len(service.connections)
         service.connections.add(self)
-        if present >= 2 * service.limits.max_connections:
+        if present >= 2 * limits.max_connections or peer_has >= 2 * limits.max_connections_per_peer:
             self._transport.abort()
-        elif present >= service.limits.max_connections:
+        elif present >= limits.max_connections or peer_has >= limits.max_connections_per_peer:
             self._end_with(unavailable(Reason.NO_ROOM, CONNECTION_RETRY_SECONDS, closes=True))
         elif (refusal := service.access.refuse_connection(transport.get_extra_info)) is not None:
             self._reader.refusal = refusal
@@ -100,11 +109,12 @@ class HttpConnection(asyncio.Protocol):
         self._reader.close()
         self._answers.drop()
         self._service.connections.discard(self)
+        self._service.peers.leave(self._peer)
         self._service.on_connection_ended()
 
     def pause_writing(self) -> None:
         """The client does not read its answers, so no more of its requests are read."""
-        self._flow.pause_writing()
+        self._flow.pause_writing(self._service.clock())
 
     def resume_writing(self) -> None:
         """The client has read."""
@@ -122,10 +132,11 @@ class HttpConnection(asyncio.Protocol):
         if self._transport.is_closing() or self._write_accepted():
             return
         answers, reader = self._answers, self._reader
+        owed_interim = answers.owes_interim
         ends = reader.phase is Phase.ENDED or (self._service.is_draining and not reader.is_receiving)
         if answers.advance(ends=ends):
             reader.end()
-        if reader.phase is Phase.IDLE:
+        if reader.phase is Phase.IDLE or (owed_interim and not answers.owes_interim):
             reader.since = self._service.clock()
         self._flow.owe(too_much=answers.is_full)
         self._write()
@@ -148,11 +159,17 @@ class HttpConnection(asyncio.Protocol):
         """End what has lasted too long at `now`: a request, a pause between two, our wait for the end."""
         lasted = now - self._reader.since
         limits = self._service.limits
+        if self._flow.is_stuck(limits, now):
+            self._transport.abort()
+            return
+        if now >= self._ends_at:
+            self._answers_left = min(self._answers_left, 1)
         match self._reader.phase:
-            case Phase.IDLE if lasted >= limits.idle_timeout_seconds:
+            case Phase.IDLE if lasted >= self._patience_seconds(limits):
                 self.close_idle()
             case Phase.HEAD | Phase.BODY if lasted >= limits.request_timeout_seconds:
-                self._end_with(TIMED_OUT)
+                if not self._answers.owes_interim:  # until then it is we who keep the client waiting
+                    self._end_with(TIMED_OUT)
             case Phase.REFUSED if lasted >= limits.request_timeout_seconds:
                 self._reader.end()
                 self._write()
@@ -179,6 +196,8 @@ class HttpConnection(asyncio.Protocol):
     def answer(self, answer: Response | Waiting, *, is_head: bool = False, keeps_alive: bool = True) -> None:
         """Put down the answer to the oldest request without one; it is written with the chunk's others."""
         service, answers = self._service, self._answers
+        self._answers_left -= 1
+        keeps_alive = keeps_alive and self._answers_left > 0
         closes = service.is_draining or not keeps_alive
         if answer is ACCEPTED and not closes and not answers.line:
             service.statistics.requests[202] += 1
@@ -199,6 +218,12 @@ class HttpConnection(asyncio.Protocol):
         self._answers.put_interim(CONTINUE)
 
     # within
+
+    def _patience_seconds(self, limits: ReceiverLimits) -> float:
+        """How long to wait for the next request."""
+        if self._answers_left == limits.max_requests_per_connection:  # it would be the first
+            return min(limits.first_byte_timeout_seconds, limits.idle_timeout_seconds)
+        return limits.idle_timeout_seconds
 
     def _answer_known(self, data: bytes) -> bool:
         """Answer `data` without the parser, which is between two requests, if that cannot make a difference.

@@ -9,9 +9,13 @@ from gateway.errors import Reason
 from gateway.receiver.access import OPEN, Access
 from gateway.receiver.heads import KnownHeads
 from gateway.receiver.limits import ReceiverLimits
+from gateway.receiver.peers import Peers
 from gateway.receiver.responses import PHRASES, ResponseWriter
 from gateway.receiver.routes import Routes
 from gateway.snapshots import ReceiverStatistics
+
+JITTER = 0.1
+_GOLDEN_RATIO = 0.6180339887
 
 
 class Connection(Protocol):
@@ -58,6 +62,8 @@ class Service:
         self.heads = KnownHeads(limits)
         self.writer = ResponseWriter(wall_clock())
         self.connections: set[Connection] = set()
+        self.peers = Peers()
+        self._connections_made = 0
         self._with_known: list[Connection] = []
         """Those that write at the end of this turn of the loop."""
         self.is_draining = False
@@ -71,6 +77,15 @@ class Service:
         self.access = access
         self.routes.retune(limits, access)
         self.heads = KnownHeads(limits)
+
+    def end_of_age(self) -> float:
+        """When a connection that is made now is to end.
+
+        Spread without dice: multiples of the golden ratio keep their distance however many there are.
+        """
+        self._connections_made += 1
+        jitter = 2 * JITTER * (self._connections_made * _GOLDEN_RATIO % 1 - 0.5)
+        return self.clock() + (1 + jitter) * self.limits.max_connection_age_seconds
 
     def sweep(self) -> None:
         """Date the answers anew, and end every connection that is out of time."""

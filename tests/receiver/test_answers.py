@@ -63,6 +63,25 @@ async def test_an_answer_known_at_once_waits_for_those_before_it() -> None:
 
 
 @on_virtual_clock
+async def test_the_time_of_a_body_begins_when_its_client_is_told_to_send_it() -> None:
+    """An interim answer stands in line too: the client is not blamed for what it was not told."""
+    client = wire()
+    client.send(WAITING + delivery(b"Expect: 100-continue")[: -len(EVENT)])
+    client.pass_time(0.0)
+    await asyncio.sleep(30.0)
+    client.pass_time(0.0)
+    assert await statuses(client) == []
+    client.intake.deliver(0)
+    assert await statuses(client) == [200, 100]
+    await asyncio.sleep(9.0)
+    client.pass_time(0.0)
+    assert await statuses(client) == [200, 100]
+    await asyncio.sleep(1.0)
+    client.pass_time(0.0)
+    assert await statuses(client) == [200, 100, 408]
+
+
+@on_virtual_clock
 async def test_an_answer_behind_the_first_waits_for_it() -> None:
     """And what stands before the first that is not known is written at once."""
     client = wire()

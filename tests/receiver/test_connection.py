@@ -1,5 +1,7 @@
 """A connection's life: bodies within limits, refusals before them, time, and clients that do not read."""
 
+from itertools import pairwise
+
 import pytest
 
 from gateway.admission import NoRoom
@@ -14,6 +16,7 @@ LIMITS = limited(
     max_receiving_bytes=1_000_000,
     max_connections=2,
     idle_timeout_seconds=75.0,
+    first_byte_timeout_seconds=75.0,
     request_timeout_seconds=10.0,
     linger_seconds=1.0,
 )
@@ -120,32 +123,50 @@ def test_a_chunked_rest_of_a_refused_request_ends_the_connection() -> None:
 
 
 def test_bodies_being_read_are_bounded_over_all_connections() -> None:
-    """Declared lengths count from the head on; beyond the limit 503, and room again when a body is done."""
+    """What has come counts, whatever was declared; beyond the limit 503, and room when a body is done."""
     wire = Wire(limited(max_receiving_bytes=1000))
     other, transport = wire.connect()
-    wire.send(head(900))
+    wire.send(head(1000) + EVENT + b" " * (900 - len(EVENT)))
     assert wire.statistics.receiving_bytes == 900
     other.data_received(head(101))
     assert transport.written.startswith(b"HTTP/1.1 503 ")
     assert b"\r\nRetry-After: 1\r\n" in transport.written
     assert wire.refused == {"no_room": 1}
-    wire.send(EVENT + b" " * (900 - len(EVENT)))
+    wire.send(b" " * 100)
     assert wire.statistics.receiving_bytes == 0
     other.data_received(b" " * 101 + delivery())
     assert len(wire.intake.events) == 2
-    wire.send(head(900))
-    other.data_received(head(100))
-    assert wire.statistics.receiving_bytes == 1000
+
+
+def test_silent_clients_take_no_room_for_bodies() -> None:
+    """However many declare however much and send nothing: only what has come is held."""
+    wire = Wire(limited(max_body_bytes=4 << 20, max_receiving_bytes=64 << 20))
+    for _ in range(100):
+        wire.connect()[0].data_received(head(4 << 20))
+    assert wire.statistics.receiving_bytes == 0
+    assert [answer.status for answer in wire.send(delivery())] == [202]
+
+
+def test_a_body_that_finds_no_room_on_its_way_is_refused() -> None:
+    """503 to the one whose piece was one too many; what it held is free."""
+    wire = Wire(limited(max_receiving_bytes=1000))
+    other, _ = wire.connect()
+    other.data_received(head(950) + b" " * 600)
+    wire.send(head(400) + b" " * 100)
+    other.data_received(b" " * 300)
+    answers = wire.send(b" ")
+    assert [(answer.status, answer.closes) for answer in answers] == [(503, True)]
+    assert wire.statistics.receiving_bytes == 900
 
 
 def test_chunked_bodies_count_as_they_come() -> None:
     """503 and close for the one that finds no room."""
     wire = Wire(limited(max_receiving_bytes=1000))
     other, transport = wire.connect()
-    other.data_received(head(950))
+    other.data_received(head(950) + b" " * 949)
     answers = wire.send(chunked(EVENT))
     assert [(answer.status, answer.closes) for answer in answers] == [(503, True)]
-    assert wire.statistics.receiving_bytes == 950
+    assert wire.statistics.receiving_bytes == 949
     assert [asked for asked, _ in wire.intake.asked] == [950, 0]
     assert not transport.written
 
@@ -300,3 +321,112 @@ def test_a_head_without_end_is_bounded_in_bytes_too() -> None:
     """Few lines, each of them long."""
     answers = Wire().send(b"POST / HTTP/1.1\r\nHost: a\r\n" + (b"x: " + b"1" * 60_000 + b"\r\n") * 3)
     assert [(answer.status, answer.closes) for answer in answers] == [(431, True)]
+
+
+def test_a_connection_that_never_begins_is_closed_soon() -> None:
+    """Ten seconds to the first byte; a connection that was used waits for its next request far longer."""
+    wire = Wire(limited(first_byte_timeout_seconds=10.0, idle_timeout_seconds=75.0))
+    used, transport = wire.connect()
+    used.data_received(delivery())
+    wire.pass_time(9.0)
+    assert not wire.transport.has_ended
+    wire.pass_time(1.0)
+    assert wire.transport.is_closed
+    assert not transport.has_ended
+
+
+def test_a_peer_has_its_share_of_the_connections() -> None:
+    """One too many is told so, and another peer's is served; who leaves makes room."""
+    wire = Wire(limited(max_connections_per_peer=2))
+    connections = [wire.connect(("192.0.2.1", port)) for port in range(5)]
+    assert [transport.written[:13] for _, transport in connections] == [
+        b"",
+        b"",
+        *[b"HTTP/1.1 503 "] * 2,
+        b"",
+    ]
+    assert connections[4][1].is_aborted
+    assert not wire.connect(("192.0.2.2", 1))[1].written
+    for connection, _ in connections[1:]:
+        connection.connection_lost(None)
+    assert not wire.connect(("192.0.2.1", 9))[1].written
+
+
+def test_an_ipv6_peer_is_its_network() -> None:
+    """Whoever has one address has the /64 around it; a mapped IPv4 address is that one's."""
+    wire = Wire(limited(max_connections_per_peer=1))
+    addresses = ["2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "192.0.2.1", "::ffff:192.0.2.1"]
+    transports = [wire.connect((address, 1, 0, 0))[1] for address in addresses]
+    assert [bool(transport.written) for transport in transports] == [False, True, False, False, True]
+
+
+@pytest.mark.parametrize("peername", [("127.0.0.1", 1), ("127.9.9.9", 1), ("::1", 1, 0, 0), "", None])
+def test_the_application_beside_the_gateway_may_have_every_connection(peername: object) -> None:
+    """Loopback and Unix sockets are no peers."""
+    wire = Wire(limited(max_connections_per_peer=1, max_connections=10))
+    assert not any(wire.connect(peername)[1].written for _ in range(9))
+    assert wire.connect(peername)[1].written
+
+
+def test_a_connection_ends_with_the_last_request_it_may_bring() -> None:
+    """Its answer says so, and nothing behind it is read."""
+    wire = Wire(limited(max_requests_per_connection=3))
+    answers = wire.send(delivery() * 2 + request(method=b"GET") + delivery())
+    assert [(answer.status, answer.closes) for answer in answers] == [(202, False), (202, False), (405, True)]
+    assert wire.transport.has_written_eof
+
+
+def test_an_old_connection_ends_with_its_next_answer() -> None:
+    """No request is cut for it, and an idle one waits for a request or for its own time."""
+    wire = Wire(limited(max_connection_age_seconds=100.0, idle_timeout_seconds=1000.0))
+    assert not wire.send(delivery())[0].closes
+    wire.send(delivery()[:50])
+    wire.pass_time(9.0)
+    wire.send(delivery()[50:])
+    wire.pass_time(101.0)
+    assert not wire.transport.has_ended
+    assert [answer.closes for answer in wire.send(delivery())] == [False, False, True]
+
+
+def test_connections_made_together_do_not_grow_old_together() -> None:
+    """Give or take a tenth, and evenly: a load balancer gets them back one by one."""
+    wire = Wire(limited(max_connection_age_seconds=100.0, idle_timeout_seconds=1000.0, max_connections=1000))
+    connections = [wire.connect() for _ in range(200)]
+    for connection, _ in connections:
+        connection.data_received(delivery())
+    ended = []
+    wire.pass_time(89.0)
+    for _ in range(22):
+        for connection, transport in connections:
+            if not transport.has_ended:
+                connection.data_received(delivery())
+        ended.append(sum(transport.has_ended for _, transport in connections))
+        wire.pass_time(1.0)
+    steps = [after - before for before, after in pairwise(ended)]
+    assert (ended[0], ended[-1]) == (0, 200)
+    assert max(steps) <= 2 * 200 / 20
+
+
+def test_a_client_that_reads_nothing_for_long_is_cut() -> None:
+    """As long as a request may take; one that reads a little now and then is not."""
+    wire = Wire(LIMITS)
+    reader, slow = wire.connect()
+    for connection, transport in ((wire.connection, wire.transport), (reader, slow)):
+        transport.unread_bytes = 100_000
+        connection.pause_writing()
+    for _ in range(10):
+        slow.unread_bytes -= 1000
+        wire.pass_time(1.0)
+    assert (wire.transport.is_aborted, slow.is_aborted) == (True, False)
+
+
+def test_a_client_that_leaves_too_much_unread_is_cut() -> None:
+    """Its answers take no more room than their limit."""
+    wire = Wire(limited(max_unread_bytes=1000))
+    wire.transport.unread_bytes = 1000
+    wire.connection.pause_writing()
+    wire.pass_time(1.0)
+    assert not wire.transport.is_aborted
+    wire.transport.unread_bytes = 1001
+    wire.pass_time(1.0)
+    assert wire.transport.is_aborted

@@ -118,9 +118,9 @@ class Wire:
         )
         self.connection, self.transport = self.connect()
 
-    def connect(self) -> tuple[HttpConnection, FakeTransport]:
-        """One more connection."""
-        connection, transport = HttpConnection(self.service), FakeTransport()
+    def connect(self, peername: object = None) -> tuple[HttpConnection, FakeTransport]:
+        """One more connection, from that address."""
+        connection, transport = HttpConnection(self.service), FakeTransport(peername)
         connection.connection_made(transport)
         return connection, transport
 

@@ -7,8 +7,10 @@ from typing import Any
 class FakeTransport(asyncio.Transport):
     """Takes everything at once; tests look at its public fields."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, peername: object = None) -> None:
+        super().__init__({"peername": peername})
+        self.unread_bytes = 0
+        """What the other side has not read of what is written."""
         self.writes: list[bytes] = []
         self.has_written_eof = False
         self.is_closed = False
@@ -29,6 +31,10 @@ class FakeTransport(asyncio.Transport):
         """Keep `data`; a write after the end is an error, as it is for a socket."""
         assert not self.has_ended, "written after the end"
         self.writes.append(bytes(data))
+
+    def get_write_buffer_size(self) -> int:
+        """As the test says."""
+        return self.unread_bytes
 
     def can_write_eof(self) -> bool:
         """As TCP and Unix sockets do."""
