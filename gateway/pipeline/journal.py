@@ -377,6 +377,7 @@ class Journal:
             self._statistics.set_aside += 1
             log.error("the journal lacks its -wal file; events that stood only there are lost", extra=where)
         if found.torn is not None:
+            self._statistics.set_aside += 1  # who cuts the file short leaves the same traces as a kill
             log.warning("the journal ended in the middle of a write; what can be read of it is kept", extra={
                 **where, "events": found.torn})  # fmt: skip
         if older := [str(path) for path in self._file.set_aside if path != found.set_aside]:
