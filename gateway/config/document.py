@@ -56,7 +56,7 @@ def parse(
     *,
     environment: Mapping[str, str],
     plugins: Mapping[str, SenderPlugin],
-    note_file: Callable[[Path], None] = _nothing,
+    note_file: Callable[[Path], object] = _nothing,
 ) -> Config:
     """The configuration in `document`, with defaults filled in.
 
@@ -74,7 +74,7 @@ class _Document:
         document: Mapping[str, Any],
         environment: Mapping[str, str],
         plugins: Mapping[str, SenderPlugin],
-        note_file: Callable[[Path], None],
+        note_file: Callable[[Path], object],
     ) -> None:
         self._document = document
         self._plugins = plugins

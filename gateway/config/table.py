@@ -42,7 +42,7 @@ _TOML_NAMES = {
 class TableReader:
     """Reads one file's tables; `faults` holds what was wrong so far, in the order of reading."""
 
-    def __init__(self, environment: Mapping[str, str], note_file: Callable[[Path], None]) -> None:
+    def __init__(self, environment: Mapping[str, str], note_file: Callable[[Path], object]) -> None:
         self._environment = environment
         self._note_file = note_file
         """Told of every secret's file right before it is read."""

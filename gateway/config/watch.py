@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-POLL_SECONDS = 5.0
+POLL_SECONDS = 2.0
 """Between two looks; inotify would miss what a network file system or another mount brings."""
 
 _Stamp = tuple[int, int, int, int] | None

@@ -106,10 +106,11 @@ class Receiver:
         connections see a change. Raises OSError, and then nothing has changed.
         """
         assert self._service is not None, "retuned only while serving"
-        if tls is not self._tls:
-            await self._listen_anew(self._service, tls)
+        servers = [] if tls is self._tls else await self._anew(self._service, limits, tls)
         self._limits, self._access, self._tls = limits, access, tls
         self._service.retune(limits, access)
+        if servers:
+            await self._replace(self._service, servers)
 
     def statistics(self) -> ReceiverStatistics:
         """The counts so far; the object is the receiver's own, to be read and not kept."""
@@ -177,32 +178,42 @@ class Receiver:
             lambda: HttpConnection(service), sock=bound, backlog=BACKLOG, start_serving=False
         )
 
-    async def _listen_anew(self, service: Service, tls: ssl.SSLContext | None) -> None:
-        """Take what is to come on the TCP addresses with another context.
-
-        A second server on each socket, and then no more of the first: the socket itself stays, with the
-        connections in its backlog. Changing the context that is in use would not do: it forgets no CA, and
-        resumes the sessions that it has let in.
-        """
+    async def _anew(
+        self, service: Service, limits: ReceiverLimits, tls: ssl.SSLContext | None
+    ) -> Sequence[asyncio.Server]:
+        """A second server on each TCP socket, with another context; it does not serve yet. Raises OSError."""
         loop = asyncio.get_running_loop()
-        former = [server for server in self._servers if _is_tcp(server)]
         servers: list[asyncio.Server] = []
         try:
-            for bound in [bound for server in former for bound in server.sockets]:
+            for bound in [bound for server in self._servers if _is_tcp(server) for bound in server.sockets]:
                 server = await loop.create_server(
                     lambda: HttpConnection(service),
                     sock=bound.dup(),
                     backlog=BACKLOG,
-                    **_tls_options(tls, self._limits),
+                    start_serving=False,
+                    **_tls_options(tls, limits),
                 )
                 servers.append(server)
         except OSError:
             for server in servers:
                 server.close()
             raise
+        return servers
+
+    async def _replace(self, service: Service, servers: Sequence[asyncio.Server]) -> None:
+        """Take new connections with those servers, and with none of the former ones.
+
+        The sockets stay, with the connections in their backlogs. Changing the context that is in use would
+        not do: it forgets no CA, and resumes the sessions of clients that it has let in.
+        """
+        for server in servers:
+            await server.start_serving()
+        former = [server for server in self._servers if _is_tcp(server)]
+        if service.is_draining:  # since the first of them was made
+            former, servers = list(servers), []
         for server in former:
             server.close()
-        self._servers = [server for server in self._servers if server not in former] + servers
+        self._servers = [*(server for server in self._servers if server not in former), *servers]
 
     def _bind_unix(self, path: Path, mode: int) -> socket.socket:
         bound = _bind_unix(path, mode)

@@ -353,6 +353,23 @@ async def test_a_drain_stops_listening_after_a_change_too(authority: Authority, 
             await server_of(bound, context)
 
 
+async def test_a_drain_in_the_middle_of_a_change_stops_listening_too(
+    authority: Authority, tmp_path: Path
+) -> None:
+    """However far the change has come, nobody connects any more behind it."""
+    authority.server().write(tmp_path)
+    tls, context = tls_config(tmp_path), authority.client(tmp_path)
+    for turns in range(3):
+        async with running(tls) as (receiver, [bound]):
+            changing = asyncio.create_task(receiver.retune(limited(), OPEN, server_context(tls)))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await receiver.drain()
+            await changing
+            with pytest.raises(ConnectionRefusedError):
+                await server_of(bound, context)
+
+
 def handshake(
     bound: ListenTcp, context: ssl.SSLContext, session: ssl.SSLSession | None
 ) -> tuple[ssl.SSLSession | None, bool]:

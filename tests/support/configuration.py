@@ -1,7 +1,8 @@
 """A sender's plugin that is all configuration, and short ways to a Config and to its faults."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
 import pytest
@@ -86,8 +87,13 @@ def document(*, orders: Mapping[str, Any] | None = None, **tables: Any) -> dict[
     return {"destinations": {"orders": bus() if orders is None else orders}, **tables}
 
 
-def config(environment: Mapping[str, str] | None = None, **tables: Any) -> Config:
-    return parse(document(**tables), environment=environment or {}, plugins=PLUGINS)
+def config(
+    environment: Mapping[str, str] | None = None,
+    *,
+    note_file: Callable[[Path], object] = lambda _: None,
+    **tables: Any,
+) -> Config:
+    return parse(document(**tables), environment=environment or {}, plugins=PLUGINS, note_file=note_file)
 
 
 def destination(environment: Mapping[str, str] | None = None, **tables: Any) -> DestinationConfig:
