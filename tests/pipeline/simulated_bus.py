@@ -90,6 +90,8 @@ class Bus(Struct, frozen=True, kw_only=True):
     """By what its latency is multiplied at a moment."""
     is_away: Callable[[float], bool] = lambda _: False
     """Whether connections are refused at a moment."""
+    retry_after_seconds: float | None = None
+    """The hint that a refusal carries."""
 
 
 class Result(Enum):
@@ -101,11 +103,12 @@ class Result(Enum):
 
 
 class Answer(Struct, frozen=True):
-    """What became of a request, when, and what the limit in flight was then."""
+    """What became of a request, when, and what the limits in flight and in a second were then."""
 
     at: float
     result: Result
     limit: int
+    rate_limit: float
 
 
 class Run:
@@ -150,6 +153,14 @@ class Run:
         """Over time."""
         return self._limit_seconds / (self._seconds - self._began)
 
+    def speed(self, begin: float, end: float) -> float:
+        """Requests a second that the bus took in that time."""
+        return sum([a.result is Result.TAKEN and begin <= a.at < end for a in self.answers]) / (end - begin)
+
+    def unlimited_from(self, begin: float) -> float:
+        """The first moment from `begin` on at which no rate is learned; infinity: none."""
+        return next((a.at for a in self.answers if a.at >= begin and a.rate_limit == inf), inf)
+
     def limits(self, begin: float, end: float) -> list[int]:
         """The limits in that time, answer by answer."""
         return [answer.limit for answer in self.answers if begin <= answer.at < end]
@@ -162,7 +173,7 @@ class Run:
         while now < self._seconds:
             while (allowed := self._pressure.next_allowed(self._in_flight)) <= now:
                 self._send(now)
-            wake_at = math.ceil(allowed / TIMER_SECONDS) * TIMER_SECONDS if allowed < inf else inf
+            wake_at = max(allowed, math.ceil(allowed / TIMER_SECONDS) * TIMER_SECONDS) if allowed < inf else inf
             before, happens = now, None
             if self._events and self._events[0][0] <= wake_at:
                 now, _, happens = heapq.heappop(self._events)
@@ -210,8 +221,9 @@ class Run:
             case Result.TAKEN:
                 pressure.answered(now, seconds=now - sent_at, in_flight=in_flight)
             case Result.THROTTLED:
-                pressure.throttled(now, retry_after_seconds=None, jitter=self._dice.random())
+                hint = self._bus.retry_after_seconds
+                pressure.throttled(now, retry_after_seconds=hint, jitter=self._dice.random())
             case Result.UNAVAILABLE:
                 pressure.unavailable(now, retry_after_seconds=None, in_flight=in_flight)
         self._in_flight -= 1
-        self.answers.append(Answer(now, result, pressure.limit))
+        self.answers.append(Answer(now, result, pressure.limit, pressure.requests_per_second_limit))
