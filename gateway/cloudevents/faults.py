@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from gateway.cloudevents.attributes import CORE
-from gateway.cloudevents.limits import MAX_DEPTH, MAX_EVENT_BYTES
+from gateway.cloudevents.limits import MAX_ATTRIBUTES, MAX_DEPTH, MAX_EVENT_BYTES
 from gateway.errors import EventTooLargeError, Fault, InvalidEventError, Reason
 
 MAX_FAULTS = 100
@@ -30,6 +30,7 @@ _RULES = {
     Reason.INVALID_JSON: "the body is not JSON",
     Reason.INVALID_UTF8: "the attribute {} is not UTF-8",
     Reason.TOO_DEEP: f"the JSON is nested deeper than {MAX_DEPTH} levels",
+    Reason.TOO_MANY_ATTRIBUTES: f"the event has more than {MAX_ATTRIBUTES} attributes",
     Reason.TOO_LARGE: f"the event is larger than {MAX_EVENT_BYTES} bytes",
 }
 _EXCEPTIONS: dict[tuple[Reason, str | None], str] = {

@@ -21,9 +21,10 @@ from gateway.cloudevents.attributes import (
     speaks_utf8,
     value_fault,
 )
-from gateway.cloudevents.faults import fault, invalid_event, require_size
+from gateway.cloudevents.faults import fault, invalid, invalid_event, require_size
 from gateway.cloudevents.json import read_batch, read_event
 from gateway.cloudevents.jsontext import read_value
+from gateway.cloudevents.limits import MAX_ATTRIBUTES
 from gateway.cloudevents.trace import Trace, read_trace
 from gateway.errors import Fault, InvalidEventError, Reason, UnsupportedMediaTypeError
 from gateway.event import Event
@@ -182,6 +183,8 @@ def _read_each(headers: Headers) -> dict[str, str]:
         if reason is not None:
             faults.append(fault(reason, name))
         attributes[name] = text or ""
+    if len(attributes) > MAX_ATTRIBUTES:
+        raise invalid(Reason.TOO_MANY_ATTRIBUTES)
     if faults or not attributes.keys() >= _TOLD:
         missing = [fault(Reason.MISSING_ATTRIBUTE, name) for name in REQUIRED if name not in attributes]
         raise invalid_event(missing + faults)

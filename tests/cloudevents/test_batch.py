@@ -112,6 +112,18 @@ def test_ten_thousand_events_are_taken_and_one_more_is_not() -> None:
     assert "10000" in error.detail
 
 
+def test_a_batch_of_very_many_elements_is_refused_for_their_number() -> None:
+    """Counted before they are kept; what is no object is none of them."""
+    assert refusal(lambda: batched(b"[" + b"{}," * 200_000 + b"{}]")).http_status == 413
+    assert findings(lambda: batched(b"[" + b"1," * 200_000 + b"1]")) == [("invalid_type", None)]
+
+
+def test_an_event_of_a_batch_may_hold_very_many_values() -> None:
+    """They are no elements of the batch."""
+    large = raw('"data":[' + "1," * 200_000 + "1]")
+    assert [event.json for event in batched(_batch(large, body()))] == [large, raw()]
+
+
 def test_an_event_over_the_limit_is_413_with_its_index() -> None:
     """The limit is on each event."""
     error = refusal(lambda: batched(_batch(body(), body(data="x" * (1 << 20)))))
