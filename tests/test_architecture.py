@@ -53,6 +53,7 @@ ROWS = (
             *VOCABULARY,
             "gateway",
             "gateway.app",
+            "gateway.bearer",
             "gateway.cloudevents",
             "gateway.config",
             "gateway.emulators",

@@ -140,6 +140,40 @@ async def test_replayed_straight_to_the_bus_and_killed_in_between_each_event_arr
     assert {each.entries for each in sent} == {BATCH}
 
 
+async def test_a_gateway_that_asks_for_a_token_is_shown_the_one_of_a_file(
+    bus: AwsEmulator, tmp_path: Path
+) -> None:
+    """Without it nothing is sent, and every letter stays; it is not repeated."""
+    first, second = "mF_9.B5f-4.1JqM", "vF9dft4qmT"  # RFC 6750's own examples
+    file, letters = tmp_path / "token", tmp_path / "dead-letters"
+    document_ = {**configuration(bus), "receiver": {"tokens": [first, second]}}
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": f"Bearer {first}"}) as client,
+        GatewayProcess(tmp_path, document_) as gateway,
+    ):
+        await give_up(bus, client, gateway, poisoned(3))
+        replay = ("replay", letters, "--url", gateway.url)
+        code, _, err = await dead_letters(*replay)
+        assert (code, "401 a bearer token is needed" in err) == (1, True)
+        file.write_text("no token\n")
+        assert await dead_letters(*replay, "--token-file", file) == (
+            2, "", "--token-file: the first line is no bearer token\n",
+        )  # fmt: skip
+        file.write_text(f"{second}\n{first}\n")
+        code, out, _ = await dead_letters(*replay, "--token-file", file)
+        assert (code, out) == (0, "replayed 3 letters, 0 not taken, removed 0 files\n")
+        await until_held_is(client, gateway.admin_url, 0)
+    assert set(arrived(bus)) == names(3)
+
+
+async def test_a_token_is_for_a_gateway_alone(tmp_path: Path) -> None:
+    """A bus is not shown it."""
+    (tmp_path / "dead-letters").mkdir()
+    replay = ("replay", tmp_path / "dead-letters", "--config", "gateway.toml", "--token-file", "token")
+    code, _, err = await dead_letters(*replay)
+    assert (code, err.splitlines()[-1]) == (2, "--token-file: is for a gateway, so it needs --url")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_an_interrupted_replay_sends_nothing_twice(
     bus: AwsEmulator, client: aiohttp.ClientSession, tmp_path: Path, number: signal.Signals

@@ -43,6 +43,12 @@ def _add_replay(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     route.add_argument("--url", metavar="URL", help="through the gateway that runs there")
     route.add_argument("--config", type=Path, metavar="FILE", help="straight to the bus, as configured there")
     replay.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help="with --url: the bearer token to show, on its first line",
+    )
+    replay.add_argument(
         "--connections",
         type=_connections,
         default=4,

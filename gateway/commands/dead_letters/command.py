@@ -13,6 +13,7 @@ import uvloop
 from yarl import URL
 
 from gateway import logs, senders
+from gateway.bearer import is_token
 from gateway.commands.dead_letters.action import Action
 from gateway.commands.dead_letters.letter_file import LetterFile, find
 from gateway.commands.dead_letters.listing import show_lines, show_summary, show_table
@@ -23,9 +24,13 @@ from gateway.commands.dead_letters.selection import Picker, Selection
 from gateway.commands.dead_letters.through_gateway import ThroughGateway
 from gateway.commands.dead_letters.to_bus import ToBus
 from gateway.config import Config, LogFormat, LogLevel, load
-from gateway.errors import ConfigError
+from gateway.config.text_file import read_secrets
+from gateway.errors import ConfigError, ConfigFault
 from gateway.exit_code import ExitCode
 from gateway.pipeline.disk import DirectoryLock
+from gateway.secret import Secret
+
+NO_TOKEN = Secret("")
 
 
 def dead_letters(options: argparse.Namespace) -> ExitCode:
@@ -88,13 +93,15 @@ def _replay(options: argparse.Namespace) -> ExitCode:
     if options.url is not None and not _is_http(options.url):
         sys.stderr.write('--url: expected one like "http://127.0.0.1:8080"\n')
         return ExitCode.BAD_USAGE
-    config = None
-    if options.config is not None:
-        try:
+    config, token = None, NO_TOKEN
+    try:
+        if options.token_file is not None:
+            token = _token(options)
+        if options.config is not None:
             config = load(options.config, environment=os.environ, plugins=senders.plugins())
-        except ConfigError as error:
-            sys.stderr.writelines(f"{fault}\n" for fault in error.faults)
-            return ExitCode.BAD_USAGE
+    except ConfigError as error:
+        sys.stderr.writelines(f"{fault}\n" for fault in error.faults)
+        return ExitCode.BAD_USAGE
     if options.dry_run:
         sys.stdout.write("would be sent:\n")
         show_summary(find(options.path), _selection(options), sys.stdout, sys.stderr)
@@ -104,15 +111,30 @@ def _replay(options: argparse.Namespace) -> ExitCode:
         _reserved(options.path) as files,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        return ExitCode.FAILED if files is None else runner.run(_send(options, config, files))
+        return ExitCode.FAILED if files is None else runner.run(_send(options, config, token, files))
 
 
-async def _send(options: argparse.Namespace, config: Config | None, files: Sequence[LetterFile]) -> ExitCode:
+def _token(options: argparse.Namespace) -> Secret:
+    """What to show to the gateway. Raises ConfigError, which does not repeat it."""
+    if options.url is None:
+        raise ConfigError([ConfigFault("--token-file", "is for a gateway, so it needs --url")])
+    try:
+        token = Secret(read_secrets(options.token_file)[0])
+    except ValueError as error:
+        raise ConfigError([ConfigFault("--token-file", str(error))]) from None
+    if not is_token(token):
+        raise ConfigError([ConfigFault("--token-file", "the first line is no bearer token")])
+    return token
+
+
+async def _send(
+    options: argparse.Namespace, config: Config | None, token: Secret, files: Sequence[LetterFile]
+) -> ExitCode:
     patience = Patience()
     _stop_on_signals(patience)
     route: Route
     if config is None:
-        route = ThroughGateway(URL(options.url), connections=options.connections, patience=patience)
+        route = ThroughGateway(URL(options.url), token, connections=options.connections, patience=patience)
     else:
         route = ToBus(
             config.destinations, senders.plugins(), connections=options.connections, patience=patience

@@ -12,6 +12,7 @@ from yarl import URL
 from gateway.commands.dead_letters.letter import Letter
 from gateway.commands.dead_letters.route import MAX_TRIES, Patience, Refused, Sent, Stuck, Verdict, Verdicts
 from gateway.errors import UnavailableError
+from gateway.secret import Secret
 from gateway.senders.answer import Answer, retry_after_seconds
 from gateway.senders.http import HttpClient
 
@@ -47,10 +48,14 @@ _problems = msgspec.json.Decoder(_Problem)
 
 
 class ThroughGateway:
-    """Posts to the gateway at `url`, one event in flight on each of so many connections."""
+    """Posts to the gateway at `url`, one event in flight on each of so many connections.
 
-    def __init__(self, url: URL, *, connections: int, patience: Patience) -> None:
+    `token` is the bearer token to show (RFC 6750 2.1); none where it is empty.
+    """
+
+    def __init__(self, url: URL, token: Secret, *, connections: int, patience: Patience) -> None:
         self._url = url
+        self._token = token
         self._connections = connections
         self._patience = patience
         self._client = HttpClient("gateway-dead-letters")
@@ -83,9 +88,10 @@ class ThroughGateway:
 
     async def _post(self, letter: Letter) -> Verdict | _Busy:
         url = self._url / "events" / letter.content.destination
+        shown = {"Authorization": f"Bearer {self._token.reveal()}"} if self._token else {}
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
-                answer = await self._client.post(url, HEADERS, bytes(letter.content.event))
+                answer = await self._client.post(url, {**HEADERS, **shown}, bytes(letter.content.event))
         except TimeoutError:
             return Stuck("timeout", f"no answer within {REQUEST_SECONDS:g} s")
         except UnavailableError as error:
