@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: help run test check audit format bench outage soak lock clean
+.PHONY: help run test check audit format bench outage soak fuzz lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -46,11 +46,15 @@ outage: $(VENV)/.dev  ## take the bus away for a minute under load: losses, memo
 soak: $(VENV)/.dev  ## ten minutes of load before a bus that fails in every way
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
+fuzz: $(VENV)/.dev build/fuzz/.done  ## a million spoilt requests, read as h11 and Node read them or refused
+	@PYTHONPATH=build/fuzz $(BIN)/python -m benchmarks.fuzz $(ARGS)
+
 lock: $(VENV)/.dev  ## pin the newest allowed versions of every dependency, with hashes
 	@$(LOCK) pyproject.toml requirements/build.in --output-file requirements/run.txt
 	@$(LOCK) --extra dev --extra sigv4a --constraints requirements/run.txt \
 		pyproject.toml requirements/build.in --output-file requirements/dev.txt
 	@$(LOCK) requirements/audit.in --output-file requirements/audit.txt
+	@$(LOCK) requirements/fuzz.in --output-file requirements/fuzz.txt
 	@for name in build aws alibaba huawei; do \
 		$(LOCK) requirements/vendors/$$name.in --output-file requirements/vendors/$$name.txt; done
 
@@ -85,6 +89,13 @@ build/audit/.done: requirements/audit.txt
 	@build/audit/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes \
 		--requirement requirements/audit.txt
 	@touch $@
+
+# Beside the environment, not in it: where there is no wheel the mutations go on without coverage.
+build/fuzz/.done: $(VENV)/.dev requirements/fuzz.txt
+	@echo "Installing atheris in build/fuzz, as pinned in requirements/fuzz.txt"
+	@$(PIP) install --require-hashes --only-binary :all: --upgrade --target build/fuzz \
+		--requirement requirements/fuzz.txt || echo "atheris has no wheel for this Python and machine"
+	@mkdir -p build/fuzz && touch $@
 
 # What ships and nothing else: an environment of its own, so that the list names no tool and no test's library.
 build/shipped/.done: requirements/run.txt pyproject.toml build/audit/.done
