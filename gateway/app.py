@@ -23,6 +23,7 @@ from gateway.config import (
     DestinationConfig,
 )
 from gateway.config.change import Change, change
+from gateway.config.conflicts import conflicts
 from gateway.config.exposure import warnings
 from gateway.config.masked import masked
 from gateway.config.source import ConfigSource
@@ -257,6 +258,7 @@ class App:
             raise ConfigError([ConfigFault("--config", "nothing is taken up any more: the gateway drains")])
         found, former = change(self._config, new), self._config
         senders = {name: self._sender_for(each) for name, each in found.config.destinations.items()}
+        _refuse_conflicts(found)
         _refuse_unwritable(found)
         await self._retune_receiver(found.config)
         # From here on nothing fails, and nothing is awaited.
@@ -361,6 +363,12 @@ class App:
             dead_letters(config.dead_letters, config.name),
             Clocks(self._loop.time, time.time, random.random),
         )
+
+
+def _refuse_conflicts(found: Change) -> None:
+    """Raises ConfigError where what is new does not go with what stays, as a listener without its tokens."""
+    if faults := [ConfigFault(conflict.keys[0], conflict.message) for conflict in conflicts(found.config)]:
+        raise ConfigError(faults)
 
 
 def _refuse_unwritable(found: Change) -> None:

@@ -4,25 +4,29 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from gateway.config.listen import ListenAddress
-from gateway.config.model import Config
+from gateway.config.model import Config, TlsConfig
 from gateway.config.tls import certificate_expiry
-from gateway.errors import ConfigFault
+from gateway.errors import ConfigError, ConfigFault
 
 EXPIRY_NOTICE_SECONDS = 14 * 86_400.0
 """So long before its end a certificate should have been renewed; an ACME client does it at thirty days."""
 
 
 def warnings(config: Config, now: float) -> Iterator[ConfigFault]:
-    """What to warn of at the start and when the configuration changes; `now` is in seconds since the epoch.
-
-    Raises ConfigError for a certificate that can no longer be read.
-    """
+    """What to warn of at the start and when the configuration changes; `now` is wall-clock seconds."""
     receiver, admin = config.receiver, config.admin
     asks = bool(receiver.tokens or receiver.tls.client_ca)
     has_tls = bool(receiver.tls.certificate)
     yield from _beyond("receiver.listen", receiver.listen, asks=asks, has_tls=has_tls)
     yield from _beyond("admin.listen", (admin.listen,), asks=bool(admin.tokens), has_tls=False)
-    ends = certificate_expiry(receiver.tls)
+    yield from _expiring(receiver.tls, now)
+
+
+def _expiring(tls: TlsConfig, now: float) -> Iterator[ConfigFault]:
+    try:
+        ends = certificate_expiry(tls)
+    except ConfigError:  # who reads it to use it says so
+        return
     if ends is not None and ends - now < EXPIRY_NOTICE_SECONDS:
         moment = datetime.fromtimestamp(ends, UTC).isoformat()
         word = "expires at" if ends > now else "has expired at"

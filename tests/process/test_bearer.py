@@ -165,3 +165,19 @@ async def test_a_token_is_enough_beyond_loopback_and_travels_in_the_clear(
             assert list((await post_all(producer, url, [document(1)])).values()) == [202]
         await until_held_is(client, gateway.admin_url, 0)
     assert any("travels in the clear" in message for message in gateway.messages())
+
+
+async def test_a_reload_does_not_open_a_listener_that_only_a_start_can_move(
+    bus: AwsEmulator, client: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    """The file has it on loopback and without tokens by now; it is not there yet, so they are needed."""
+    receiver = {"listen": ["0.0.0.0:0"], "tokens": [FIRST]}
+    async with GatewayProcess(tmp_path, configuration(bus, receiver=receiver)) as gateway:
+        gateway.rewrite(configuration(bus))
+        async with client.post(f"{gateway.admin_url}/reload") as answer:
+            assert answer.status == 422
+            assert [fault["key"] for fault in (await answer.json(content_type=None))["errors"]] == [
+                "receiver.listen"
+            ]
+        url = gateway.url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - the address of one that is open
+        assert list((await post_all(client, url, [document(1)])).values()) == [401]
