@@ -1,6 +1,6 @@
 """An HTTP answer as plain values, and what its headers say of time. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 
 from msgspec import Struct
@@ -15,6 +15,34 @@ class Answer(Struct, frozen=True):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class AnswerHeaders(Mapping[str, str]):
+    """Headers as they came, looked up in any case; of several by one name the first counts.
+
+    Hardly any is ever looked at, so they are decoded when they are asked for.
+    """
+
+    __slots__ = ("_lines",)
+
+    def __init__(self, lines: Sequence[tuple[bytes, bytes]] = ()) -> None:
+        self._lines = lines
+
+    def __getitem__(self, name: str) -> str:
+        wanted = name.lower().encode()
+        for found, value in self._lines:
+            if found.lower() == wanted:
+                return value.decode("latin-1")
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(name.decode("latin-1").lower() for name, _ in self._lines))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return f"AnswerHeaders({dict(self)!r})"
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:

@@ -1,73 +1,77 @@
-"""The HTTPS client that senders share: bytes out, bytes in, foreign errors made ours in one place.
+"""The HTTP client that senders share: bytes out, bytes in, every failure made ours.
 
-Knows no bus. It sends each request once, exactly as it was signed: no redirect, no retry, no
-cookie, no decompression, no header of its own but User-Agent, Accept-Encoding and Content-Length.
-It sets no time-out either: whoever calls `Sender.send` bounds its time, by cancelling it.
+Knows no bus. It sends each request once, exactly as it was signed: no redirect, no retry (a bus may have
+taken what it did not answer), no cookie, no decompression, no header of its own but Host, User-Agent,
+Accept-Encoding and Content-Length. It goes straight to the URL's host, whatever proxies the environment
+names; a user in the URL is left out. It sets no time-out either: whoever calls `Sender.send` bounds its
+time, by cancelling it.
+
+It is our own because its share of a request's cost was the largest: see `benchmarks/micro/client.py`.
 """
 
-import io
+import asyncio
 import ssl
 from collections.abc import Mapping
 
 import aiohttp
 from yarl import URL
 
-from gateway.errors import UnavailableError
 from gateway.senders.answer import Answer
+from gateway.senders.http_answer import MAX_ANSWER_BYTES
+from gateway.senders.http_pool import Pool
+from gateway.senders.http_request import Origin, head_of, origin_of
 
-MAX_ANSWER_BYTES = 1 << 20
-"""Buses answer with some hundred bytes an entry; what is longer comes from something else."""
+__all__ = ["MAX_ANSWER_BYTES", "HttpClient", "read_all"]
 
-_MAX_PLAIN_BODY_BYTES = 1 << 20
-"""Above it aiohttp warns of a body given as bytes; a file object goes out in pieces."""
-
-_MAX_CONNECTIONS = 1024
+MAX_CONNECTIONS = 1024
 """A bound against leaks only: `delivery.max_in_flight` decides."""
-
-_KEEP_ALIVE_SECONDS = 50.0
-"""Shorter than the 60 s after which load balancers commonly close an idle connection."""
 
 
 class HttpClient:
-    """A pool of connections, opened at the first request; one for each destination."""
+    """A pool of connections for each origin, opened as they are needed; one client for each destination.
 
-    def __init__(self, user_agent: str = "gateway") -> None:
+    `tls` takes the place of the context that trusts the system's authorities.
+    """
+
+    def __init__(
+        self,
+        user_agent: str = "gateway",
+        *,
+        tls: ssl.SSLContext | None = None,
+        max_connections: int = MAX_CONNECTIONS,
+    ) -> None:
         self._user_agent = user_agent
-        self._session: aiohttp.ClientSession | None = None
+        self._tls = tls
+        self._pools: dict[Origin, Pool] = {}
+        self._turns = asyncio.Semaphore(max_connections)
 
     async def post(self, url: URL, headers: Mapping[str, str], body: bytes) -> Answer:
         """POST `body` and read the whole answer, of whatever status.
 
         Raises UnavailableError for everything that is not a complete answer of at most
-        MAX_ANSWER_BYTES; its code says what went wrong. Cancelling closes the connection.
+        MAX_ANSWER_BYTES; its code says what went wrong, and neither code nor message has anything of the
+        request. Raises ValueError, and sends nothing, for headers that cannot be sent as they are, and for
+        a URL that is not of http or https. Cancelling closes the connection.
         """
-        if self._session is None:
-            self._session = self._open()
-        data = body if len(body) <= _MAX_PLAIN_BODY_BYTES else io.BytesIO(body)
-        try:
-            async with self._session.post(url, headers=headers, data=data, allow_redirects=False) as answer:
-                content = await read_all(answer.content, MAX_ANSWER_BYTES)
-        except (aiohttp.ClientError, OSError) as error:
-            raise UnavailableError(_code(error), _describe(error)) from error
-        if content is None:
-            raise UnavailableError("answer_too_large", f"more than {MAX_ANSWER_BYTES} bytes")
-        return Answer(answer.status, answer.headers, content)
+        head = head_of(url, headers, len(body), user_agent=self._user_agent)
+        async with self._turns:
+            pool = self._pool_of(origin_of(url))
+            connection = pool.take() or await pool.open()
+            try:
+                return await connection.exchange(head, body)
+            finally:
+                pool.give_back(connection)
 
     async def aclose(self) -> None:
-        """Close every connection; the next request would open new ones."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        """Close every connection, those in use as well; the next request would open new ones."""
+        pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            await pool.aclose()
 
-    def _open(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE_SECONDS),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity"},
-            skip_auto_headers=("Accept", "Content-Type"),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-            auto_decompress=False,
-        )
+    def _pool_of(self, origin: Origin) -> Pool:
+        if (pool := self._pools.get(origin)) is None:
+            pool = self._pools[origin] = Pool(origin, self._tls)
+        return pool
 
 
 async def read_all(content: aiohttp.StreamReader, max_bytes: int) -> bytes | None:
@@ -79,30 +83,3 @@ async def read_all(content: aiohttp.StreamReader, max_bytes: int) -> bytes | Non
             return None
         parts.append(part)
     return b"".join(parts)
-
-
-_CODES: tuple[tuple[type[Exception], str], ...] = (
-    # First match counts: aiohttp's connection errors inherit from one another and from OSError.
-    (aiohttp.ClientConnectorDNSError, "name_not_resolved"),
-    (aiohttp.ClientSSLError, "tls_failed"),
-    (aiohttp.ClientConnectorError, "connection_failed"),
-    (aiohttp.ServerDisconnectedError, "connection_reset"),
-    (ConnectionResetError, "connection_reset"),
-    (BrokenPipeError, "connection_reset"),
-    (TimeoutError, "timeout"),
-    (aiohttp.ClientPayloadError, "connection_reset"),
-    (aiohttp.ClientResponseError, "unreadable_answer"),
-    (ssl.SSLError, "tls_failed"),
-)
-
-
-def _code(error: Exception) -> str:
-    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, TimeoutError):
-        return "timeout"  # the kernel's own: no answer to a SYN
-    return next((code for kind, code in _CODES if isinstance(error, kind)), "connection_failed")
-
-
-def _describe(error: Exception) -> str:
-    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.strerror:
-        return f"{error.host}:{error.port}: {error.os_error.strerror}"  # aiohttp's text speaks of ssl always
-    return str(error) or type(error).__name__
