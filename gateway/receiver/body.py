@@ -23,6 +23,9 @@ class Body:
         self._too_large = service.routes.too_large
         self._is_expected = False
         self._bytes: bytes | bytearray = b""
+        self._seen_bytes = 0
+        self._seen_at = 0.0
+        """When it was last looked at; 0.0: not yet."""
         self._progress = 0
         self._silent_bytes = 0
         """Of a chunked body, the bytes since the last that were its content: extensions and trailers."""
@@ -31,6 +34,7 @@ class Body:
         """Keep what comes from now on."""
         self._is_expected = True
         self._progress = -1
+        self._seen_at = 0.0
 
     def add(self, piece: bytes) -> None:
         """A piece of it; most come in one. Raises RequestRefusedError over a limit."""
@@ -56,6 +60,14 @@ class Body:
         self._progress = len(self._bytes)
         self._silent_bytes = 0 if grown else self._silent_bytes + count
         return self._silent_bytes > self._limits.max_header_bytes
+
+    def is_in_the_way(self, now: float) -> bool:
+        """Whether it is too slow for the room that it holds and others may need; to be asked now and then."""
+        limits, rate = self._limits, self._limits.min_body_bytes_per_second
+        held, seen_bytes, seen_at = len(self._bytes), self._seen_bytes, self._seen_at
+        self._seen_bytes, self._seen_at = held, now
+        is_scarce = self._statistics.receiving_bytes > limits.max_receiving_bytes // 2
+        return is_scarce and seen_at > 0 and held >= rate and held - seen_bytes < rate * (now - seen_at)
 
     def take(self) -> bytes:
         """The whole of it; its room is free."""

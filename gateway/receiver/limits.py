@@ -10,6 +10,8 @@ class ReceiverLimits(Struct, frozen=True, kw_only=True):
     """One request's body, as it comes and again when it is inflated."""
     max_receiving_bytes: int
     """What has come of bodies that are being read, all connections together."""
+    min_body_bytes_per_second: int = 16 << 10
+    """Of a body that holds as much, once half of `max_receiving_bytes` is taken: a slower one makes room."""
     max_connections: int
     idle_timeout_seconds: float
     """Between two requests of a connection."""

@@ -170,6 +170,8 @@ class HttpConnection(asyncio.Protocol):
             case Phase.HEAD | Phase.BODY if lasted >= limits.request_timeout_seconds:
                 if not self._answers.owes_interim:  # until then it is we who keep the client waiting
                     self._end_with(TIMED_OUT)
+            case Phase.BODY if self._reader.is_in_the_way(now):
+                self._end_with(TIMED_OUT)
             case Phase.REFUSED if lasted >= limits.request_timeout_seconds:
                 self._reader.end()
                 self._write()

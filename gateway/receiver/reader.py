@@ -101,6 +101,10 @@ class RequestReader:
         """Whether there is a request that has begun to come and is not answered."""
         return self.phase in (Phase.HEAD, Phase.BODY)
 
+    def is_in_the_way(self, now: float) -> bool:
+        """Whether its body comes too slowly for the room that it holds and others may need."""
+        return self._body.is_in_the_way(now)
+
     def read(self, data: bytes) -> None:
         """Parse what came, which answers it; then note the time."""
         before = self.phase

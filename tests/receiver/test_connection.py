@@ -171,6 +171,41 @@ def test_chunked_bodies_count_as_they_come() -> None:
     assert not transport.written
 
 
+CROWDED = limited(
+    max_body_bytes=500_000,
+    max_receiving_bytes=1_000_000,
+    request_timeout_seconds=100.0,
+    min_body_bytes_per_second=10_000,
+)
+
+
+def test_slow_bodies_make_room_when_it_is_scarce() -> None:
+    """408 to whoever holds much and brings little; a quick one and a small one go on."""
+    wire = Wire(CROWDED)
+    quick, small = wire.connect(), wire.connect()
+    wire.send(head(500_000) + b" " * 400_000)
+    quick[0].data_received(head(500_000) + b" " * 300_000)
+    small[0].data_received(head(50_000) + b" " * 9_999)
+    for _ in range(2):
+        wire.pass_time(1.0)
+        wire.connection.data_received(b" " * 9_999)
+        quick[0].data_received(b" " * 10_000)
+    wire.pass_time(1.0)
+    assert [(answer.status, answer.closes) for answer in wire.send(b"")] == [(408, True)]
+    assert wire.statistics.receiving_bytes == 329_999
+    assert not quick[1].written + small[1].written
+
+
+def test_slow_bodies_take_their_time_while_there_is_room() -> None:
+    """Nobody needs theirs."""
+    wire = Wire(CROWDED)
+    wire.send(head(500_000) + b" " * 400_000)
+    for _ in range(9):
+        wire.pass_time(10.0)
+        wire.connection.data_received(b" ")
+    assert not wire.transport.written
+
+
 def test_a_chunked_body_holds_what_has_come() -> None:
     """Piece by piece, until it is whole; many small bodies together are bounded like one large one."""
     wire = Wire(limited(max_receiving_bytes=100))
