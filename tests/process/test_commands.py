@@ -33,7 +33,7 @@ secret_access_key = ["{SECRET}"]
 max_request_bytes = "2MiB"
 
 [destinations.orders.buffer]
-journal = "journal"
+max_events = 0
 
 [destinations.hangzhou]
 type = "alibabar"
@@ -46,7 +46,7 @@ FAULTY_KEYS = {
     "flush.interval",
     "destinations.orders.secret_access_key",
     "destinations.orders.max_request_bytes",
-    "destinations.orders.buffer.journal",
+    "destinations.orders.buffer.max_events",
     "destinations.hangzhou.type",
 }
 
