@@ -15,7 +15,7 @@ from gateway.receiver.waiting import Waiting
 logger = logging.getLogger(__name__)
 
 MAX_OWED = 128
-"""With so many answers owed no more requests are read; those of a chunk that is there already are taken."""
+"""With so many answers owed no more requests are read, those of a piece that was begun excepted."""
 _RESOLUTION_SECONDS = 0.001
 """A timer of libuv counts milliseconds, and may come within one."""
 
@@ -47,9 +47,13 @@ class Answers:
         return len(self.line) >= MAX_OWED
 
     @property
-    def owes_interim(self) -> bool:
-        """Whether a client that waits with its body is still to be told: nothing stands behind that."""
-        return bool(self.line) and isinstance(self.line[-1][0], bytes)
+    def hold_client_up(self) -> bool:
+        """Whether its request cannot go on for our sake.
+
+        It is not read as too much is owed, or its client waits to be told to send the body: behind that
+        nothing stands in line.
+        """
+        return self.is_full or (bool(self.line) and isinstance(self.line[-1][0], bytes))
 
     def put(self, response: Response, *, is_head: bool, closes: bool) -> None:
         """One that is known, when none is in line."""

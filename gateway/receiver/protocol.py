@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 MAX_STRANGE_HEADS = 16
 """After so many requests in a row that are in pieces or under new heads, a connection's are not looked up."""
+PIECE_BYTES = 16 << 10
+"""How much is read at most before a look at how much is owed: a hundred requests, or a large one."""
 CONNECTION_RETRY_SECONDS = 1
 """What a client is told that finds every connection taken."""
 
@@ -48,6 +50,8 @@ class HttpConnection(asyncio.Protocol):
         self._flow: Flow
         self._reader = RequestReader(service, self)
         self._answers = Answers(service, self)
+        self._unread = b""
+        """What came and is not read, because too much is owed."""
         self._peer: str | None = None
         self._ends_at = 0.0
         self._answers_left = service.limits.max_requests_per_connection
@@ -86,9 +90,12 @@ class HttpConnection(asyncio.Protocol):
             return
         if reader.phase is Phase.ENDED:
             return
-        reader.read(data)
-        if may_be_known:
-            self._remember(data)
+        if len(data) > PIECE_BYTES:
+            self._read_pieces(data)
+        else:
+            reader.read(data)
+            if may_be_known:
+                self._remember(data)
         self._write()
 
     def eof_received(self) -> bool:
@@ -132,12 +139,15 @@ class HttpConnection(asyncio.Protocol):
         if self._transport.is_closing() or self._write_accepted():
             return
         answers, reader = self._answers, self._reader
-        owed_interim = answers.owes_interim
+        held_up = answers.hold_client_up
         ends = reader.phase is Phase.ENDED or (self._service.is_draining and not reader.is_receiving)
         if answers.advance(ends=ends):
             reader.end()
-        if reader.phase is Phase.IDLE or (owed_interim and not answers.owes_interim):
+        if reader.phase is Phase.IDLE or (held_up and not answers.hold_client_up):
             reader.since = self._service.clock()
+        if self._unread:
+            unread, self._unread = self._unread, b""
+            self._read_pieces(unread)
         self._flow.owe(too_much=answers.is_full)
         self._write()
 
@@ -168,7 +178,7 @@ class HttpConnection(asyncio.Protocol):
             case Phase.IDLE if lasted >= self._patience_seconds(limits):
                 self.close_idle()
             case Phase.HEAD | Phase.BODY if lasted >= limits.request_timeout_seconds:
-                if not self._answers.owes_interim:  # until then it is we who keep the client waiting
+                if not self._answers.hold_client_up:
                     self._end_with(TIMED_OUT)
             case Phase.BODY if self._reader.is_in_the_way(now):
                 self._end_with(TIMED_OUT)
@@ -247,6 +257,16 @@ class HttpConnection(asyncio.Protocol):
         self._reader.since = service.clock()
         self._write()
         return True
+
+    def _read_pieces(self, data: bytes) -> None:
+        """Read a chunk that may hold thousands of requests, until too much is owed; keep the rest."""
+        for start in range(0, len(data), PIECE_BYTES):
+            if self._reader.phase is Phase.ENDED:
+                return
+            if self._answers.is_full:
+                self._unread = data[start:]
+                return
+            self._reader.read(data[start : start + PIECE_BYTES])
 
     def _remember(self, data: bytes) -> None:
         """Know the head again, if `data` was one request, whole and found good."""

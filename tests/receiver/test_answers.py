@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gateway.admission import ACCEPTED, Draining, Pending
 from gateway.receiver.answers import MAX_OWED
 from gateway.receiver.limits import ReceiverLimits
-from gateway.receiver.protocol import HttpConnection
+from gateway.receiver.protocol import PIECE_BYTES, HttpConnection
 from tests.support.clock import NothingWillHappenError, now, on_virtual_clock, run_virtual, settle, until
 from tests.support.http import EVENT, Answer, Wire, answers, delivery, request
 from tests.support.limits import limited
@@ -214,6 +214,42 @@ async def test_answers_owed_are_bounded() -> None:
     client.intake.deliver(0)
     assert await statuses(client) == [200]
     assert not client.transport.is_reading_paused
+
+
+@on_virtual_clock
+async def test_answers_owed_are_bounded_within_one_chunk_too() -> None:
+    """Thousands of requests that come at once are read as the answers go; each gets its own, in order."""
+    client = wire()
+    requests = [delivery(WAIT, body=event(str(number))) for number in range(2000)]
+    client.send(b"".join(requests))
+    assert MAX_OWED <= len(client.intake.accepted) <= MAX_OWED + PIECE_BYTES // len(requests[0]) + 1
+    told = 0
+    while told < len(client.intake.entries):
+        for index in range(told, len(client.intake.entries)):
+            client.intake.deliver(index)
+            told += 1
+        await settle()
+    assert client.statuses == {200: 2000}
+    assert [each.id for each in client.intake.events] == [str(number) for number in range(2000)]
+    assert not client.transport.is_reading_paused
+
+
+@on_virtual_clock
+async def test_a_request_that_is_not_read_for_our_sake_has_its_time_later() -> None:
+    """Too much is owed, so its rest waits in the socket: no fault of its client."""
+    client = wire()
+    client.send(WAITING * MAX_OWED + delivery()[:-1])
+    await until(30.0)
+    client.service.sweep()
+    client.intake.deliver(0)
+    assert await statuses(client) == [200]
+    await until(39.0)
+    client.service.sweep()
+    for index in range(1, MAX_OWED):
+        client.intake.deliver(index)
+    assert await statuses(client) == [200] * MAX_OWED
+    client.send(delivery()[-1:])
+    assert await statuses(client) == [*[200] * MAX_OWED, 202]
 
 
 @on_virtual_clock
