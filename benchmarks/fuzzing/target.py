@@ -8,6 +8,7 @@ from random import Random
 
 from msgspec import Struct
 
+from gateway.receiver.heads import KnownHeads
 from tests.fuzz.reading import End
 from tests.fuzz.receiver import Receiver
 from tests.fuzz.streams import cut
@@ -70,6 +71,8 @@ class Target:
             self.findings.append("bytes or connections are left over")
         self._pending.clear()
         del whole, ours, others
+        service = self._receiver.service
+        service.heads = KnownHeads(service.limits)  # as many as may be, now more and now fewer: no growth
         gc.collect()
         self.marks.append(Mark(self.streams, sys.getallocatedblocks(), _resident_bytes()))
 
