@@ -115,12 +115,13 @@ class Pressure:
         self._refusals += 1
         if self.is_probing:
             self._return(now, unanswered=0)
-        if retry_after_seconds is not None:
-            self._pause(now + max(retry_after_seconds, HINT_LEAST_SECONDS), now)
+        hint = 0.0 if retry_after_seconds is None else max(retry_after_seconds, HINT_LEAST_SECONDS)
+        if hint:
+            self._pause(now + hint, now)
         elif self._refusals >= REFUSALS_UNTIL_PAUSE and now >= self._paused_until:
             self._pause(now + self._pause_seconds * (0.5 + 0.5 * jitter), now)
             self._pause_seconds = min(PAUSE_MAX_SECONDS, self._pause_seconds * 2)
-        self._pace.throttled(now)
+        self._pace.throttled(now, pause_seconds=hint)
         self._throttled_at = now
         self.health = Health.THROTTLED
 

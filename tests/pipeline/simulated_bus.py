@@ -173,7 +173,9 @@ class Run:
         while now < self._seconds:
             while (allowed := self._pressure.next_allowed(self._in_flight)) <= now:
                 self._send(now)
-            wake_at = max(allowed, math.ceil(allowed / TIMER_SECONDS) * TIMER_SECONDS) if allowed < inf else inf
+            wake_at = (
+                max(allowed, math.ceil(allowed / TIMER_SECONDS) * TIMER_SECONDS) if allowed < inf else inf
+            )
             before, happens = now, None
             if self._events and self._events[0][0] <= wake_at:
                 now, _, happens = heapq.heappop(self._events)

@@ -8,11 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.pipeline.pace import (
-    CALM_ROUNDS,
+    CALM_GROWTHS,
     FALL_SHARE,
+    FORGOTTEN_SECONDS,
     LEARNED_LEAST,
+    PAUSE_HOLDS,
+    RISE_GROWTH,
     RISE_MOST_SHARE,
     RISE_SHARE,
+    ROUND_MOST_SECONDS,
     TIMER_BURST_SECONDS,
     TOLERATED_SHARE,
     Pace,
@@ -104,43 +108,96 @@ def test_a_few_complaints_among_many_answers_teach_nothing() -> None:
 
 
 def test_three_complaints_alone_teach_nothing_yet() -> None:
-    """A rate is judged by twenty answers, or by those of five seconds."""
+    """A rate is judged by twenty answers, or by those of three seconds."""
     pace = Pace(0)
-    for now in (0.0, 1.5, 3.0):
+    for now in (0.0, 1.0, 2.0):
         pace.throttled(now)
         assert pace.limit == inf
-    pace.throttled(5.0)
+    pace.throttled(ROUND_MOST_SECONDS)
     assert pace.limit == LEARNED_LEAST
+
+
+def test_when_much_is_refused_half_a_second_is_enough_to_learn_from() -> None:
+    """Else a bus that is far too slow would be hammered for the whole of the first."""
+    pace = Pace(0)
+    assert second(pace, 0, taken=100, refused=100) == pytest.approx(FALL_SHARE * 100, rel=0.05)
 
 
 def test_the_round_after_a_fall_does_not_lower_it_again() -> None:
     """The bus still counts what came before."""
     pace = Pace(0)
-    second(pace, 0, taken=100, refused=100)
-    rate = second(pace, 1, taken=100, refused=100)
-    assert second(pace, 2, taken=50, refused=50) == rate
-    second(pace, 3, taken=50, refused=50)
-    assert second(pace, 4, taken=50, refused=50) < rate
+    second(pace, 0, taken=100, refused=20)
+    rate = second(pace, 1, taken=100, refused=20)
+    assert rate < inf
+    assert second(pace, 2, taken=75, refused=25) == rate
+    second(pace, 3, taken=75, refused=25)
+    assert second(pace, 4, taken=75, refused=25) < rate
+
+
+def rises(pace: Pace, *, refused: int) -> list[float]:
+    """The shares by which the rate grows from second to second after its first fall, if all of it is used."""
+    second(pace, 0, taken=100, refused=20)
+    limits = [second(pace, 1, taken=100, refused=20)]
+    limits += [
+        second(pace, number, taken=round(limits[-1]) - refused, refused=refused) for number in range(2, 5)
+    ]
+    for number in range(5, 14):
+        limits.append(second(pace, number, taken=round(pace.limit) - refused, refused=refused))
+    return [after / before - 1 for before, after in pairwise(limits)]
 
 
 def test_the_learned_rate_rises_slowly_at_first_then_ever_faster() -> None:
     """By a hundredth a second for as long as it may be at the limit still; then there seems to be none."""
-    pace = learned(100)
-    limits = [second(pace, number, taken=round(pace.limit)) for number in range(4, 18)]
-    rises = [after / before - 1 for before, after in pairwise(limits)]
-    assert rises[0] == pytest.approx(RISE_SHARE)
-    assert rises == sorted(rises)
-    assert rises[CALM_ROUNDS + 1] > RISE_SHARE
-    assert rises[-1] == pytest.approx(RISE_MOST_SHARE)
+    shares = [share for share in rises(Pace(0), refused=0) if 0 < share < inf]
+    assert shares[0] == pytest.approx(RISE_SHARE)
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(RISE_MOST_SHARE)
 
 
-def test_a_rate_that_is_not_used_does_not_rise() -> None:
-    """A lull teaches nothing."""
+def test_while_something_is_refused_the_rate_rises_less_fast() -> None:
+    """Two of a hundred may be chance, or the first sign of a limit."""
+    shares = rises(Pace(0), refused=2)
+    assert max(shares) == pytest.approx(RISE_SHARE * RISE_GROWTH**CALM_GROWTHS)
+
+
+def test_a_rate_that_is_not_used_does_not_rise_and_is_forgotten_after_a_while() -> None:
+    """A lull teaches nothing, and what was learned before it may no longer be so."""
     pace = learned(100)
-    before = second(pace, 4, taken=30)
-    for number in range(5, 100):
-        second(pace, number, taken=30)
-    assert pace.limit == before
+    limits = [second(pace, number, taken=30) for number in range(4, 20)]
+    begin, end = round(FORGOTTEN_SECONDS) - 4, round(FORGOTTEN_SECONDS)
+    assert len(set(limits[1:begin])) == 1
+    assert limits[end:] == [inf] * len(limits[end:])
+
+
+def test_a_rate_that_is_refused_now_and_then_is_not_forgotten() -> None:
+    """However little of it is used."""
+    pace = learned(100)
+    for number in range(4, 60):
+        second(pace, number, taken=29, refused=1)
+    assert pace.is_learned
+
+
+def test_what_is_refused_at_any_rate_lowers_it_only_for_a_while() -> None:
+    """One in ten of 400 a second, and of all that the rate falls to: so it has no limit."""
+    pace, limits = Pace(0), list[float]()
+    for number in range(30):
+        rate = min(pace.limit, 400)
+        limits.append(second(pace, number, taken=round(0.9 * rate), refused=round(0.1 * rate)))
+    assert min(limits) < 400
+    assert limits[15:] == [inf] * 15
+
+
+def test_a_refusal_that_pauses_everything_lowers_a_learned_rate_at_once_and_holds_it() -> None:
+    """To just below the last that was not refused, for several times the pause."""
+    pace = learned(100)
+    before = pace.limit
+    pace.throttled(4.0, pause_seconds=1.0)
+    lowered = pace.limit
+    pace.throttled(4.1, pause_seconds=1.0)
+    assert lowered < before
+    limits = [second(pace, number, taken=round(lowered)) for number in range(5, 20)]
+    assert limits[: round(PAUSE_HOLDS) - 1] == [lowered] * (round(PAUSE_HOLDS) - 1)
+    assert limits[-1] > lowered
 
 
 def test_what_is_configured_bounds_what_is_learned() -> None:
@@ -162,17 +219,14 @@ def test_what_was_learned_can_be_forgotten() -> None:
     assert unbounded.free_at == -inf
 
 
-@given(st.lists(st.tuples(st.booleans(), st.floats(0.001, 3.0)), max_size=200))
-def test_the_learned_rate_has_a_floor_and_a_complaint_hardly_raises_it(
-    steps: list[tuple[bool, float]],
-) -> None:
+@given(st.lists(st.tuples(st.booleans(), st.floats(0.001, 3.0), st.sampled_from([0.0, 1.0])), max_size=200))
+def test_the_learned_rate_has_a_floor(steps: list[tuple[bool, float, float]]) -> None:
     """Whatever happened before: a few requests a second always go."""
     pace, now = Pace(0), 0.0
-    for takes, pause in steps:
-        now += pause
-        before = pace.limit
+    for takes, seconds, pause_seconds in steps:
+        now += seconds
         if takes:
             pace.answered(now)
         else:
-            pace.throttled(now)
-        assert LEARNED_LEAST <= pace.limit <= max(LEARNED_LEAST, (1 + RISE_MOST_SHARE) * before)
+            pace.throttled(now, pause_seconds=pause_seconds)
+        assert pace.limit >= LEARNED_LEAST

@@ -198,6 +198,18 @@ def test_once_a_rate_is_learned_it_holds_requests_back_and_the_level_does_not() 
     assert subject.requests_per_second_limit == inf
 
 
+def test_a_hint_lowers_a_learned_rate_at_once() -> None:
+    """Each costs a pause, so there shall be few."""
+    subject, now = at_full_level(), 0.0
+    for _ in range(100):
+        now += 0.02
+        throttle(subject, now)
+        answer(subject, now)
+    before = subject.requests_per_second_limit
+    throttle(subject, now, retry_after_seconds=1.0)
+    assert subject.requests_per_second_limit < before < inf
+
+
 def test_the_bus_counts_as_up_again_once_it_has_been_calm() -> None:
     """Throttling that comes and goes is one trouble, and logged as one."""
     subject = pressure()

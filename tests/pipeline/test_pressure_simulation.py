@@ -20,13 +20,16 @@ SEEDS = [1, 2, 3]
 LEARNING_SECONDS = 5.0
 """A rate is looked for in them, and not judged."""
 
+FULL_SPEED = 16 / MEAN_SECONDS
+"""Requests a second of all that may be in flight."""
+
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_noise_of_the_latency_does_not_throttle(seed: int) -> None:
     """Log-normal latencies are no trend: a bus without a bound gets nearly all that is configured."""
     run = Run(Bus(), seconds=60, seed=seed)
     assert run.mean_limit >= 15
-    assert run.taken_per_second >= 0.93 * 16 / MEAN_SECONDS
+    assert run.taken_per_second >= 0.93 * FULL_SPEED
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -105,11 +108,69 @@ def test_a_bus_of_a_limited_rate_is_used_up_with_one_request_in_twenty_refused_a
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize(("share", "least_use"), [(0.01, 0.95), (0.03, 0.90)])
+@pytest.mark.parametrize(
+    ("limiter", "most_refused"),
+    [
+        pytest.param(fixed_windows, 0.30, id="fixed"),
+        pytest.param(sliding_window, 0.30, id="sliding"),
+        pytest.param(lambda rate: token_bucket(rate, burst=5), 0.30, id="bucket"),
+        # It takes a hundred in the first second, and so tells the wrong rate.
+        pytest.param(lambda rate: token_bucket(rate, burst=50), 0.50, id="large-bucket"),
+    ],
+)
+def test_a_bus_is_not_hammered_while_its_rate_is_learned(
+    limiter: Callable[[int], Allowance], most_refused: float, seed: int
+) -> None:
+    """The first five seconds, with nearly ten times as much to send as fifty a second."""
+    assert Run(Bus(takes=limiter(50)), seconds=LEARNING_SECONDS, seed=seed).refused_share <= most_refused
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    "limiter",
+    [
+        pytest.param(fixed_windows, id="fixed"),
+        pytest.param(sliding_window, id="sliding"),
+        pytest.param(lambda rate: token_bucket(rate, burst=5), id="bucket"),
+        pytest.param(lambda rate: token_bucket(rate, burst=50), id="large-bucket"),
+    ],
+)
+def test_a_bus_whose_every_refusal_asks_for_a_second_of_silence_is_used_well(
+    limiter: Callable[[int], Allowance], seed: int
+) -> None:
+    """So the rate stays where nothing is refused, and only looks now and then whether there is more."""
+    bus = Bus(takes=limiter(50), retry_after_seconds=1.0)
+    assert Run(bus, seconds=90, learning_seconds=30, seed=seed).taken_per_second >= 0.8 * 50
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("share", "least_use"), [(0.01, 0.95), (0.03, 0.93), (0.05, 0.88), (0.10, 0.80)])
 def test_a_bus_that_refuses_at_random_is_hardly_slowed(share: float, least_use: float, seed: int) -> None:
-    """A rate has nothing to do with it, and is not learned; nor does the destination pause each time."""
+    """A rate has nothing to do with it, and is not learned for long; nor does all pause each time."""
     run = Run(Bus(takes=at_random(share)), seconds=60, seed=seed)
-    assert run.taken_per_second >= least_use * 16 / MEAN_SECONDS
+    assert run.taken_per_second >= least_use * FULL_SPEED
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    "takes",
+    [
+        pytest.param(lambda: fixed_windows(5), id="5"),
+        pytest.param(lambda: sliding_window(10), id="10"),
+        pytest.param(lambda: fixed_windows(50), id="50"),
+        pytest.param(lambda: at_random(0.3), id="least"),
+    ],
+)
+def test_when_throttling_has_ended_the_learned_rate_is_soon_forgotten(
+    takes: Callable[[], Allowance], seed: int
+) -> None:
+    """Half of the full speed after ten seconds, and no limit after fifteen, whatever the rate was."""
+    limited = takes()
+    run = Run(Bus(takes=lambda now: now >= 20 or limited(now)), seconds=36, seed=seed)
+    assert run.unlimited_from(19) > 20
+    assert run.speed(30, 31) >= 0.5 * FULL_SPEED
+    assert run.unlimited_from(20) <= 35
+    assert run.speed(35, 36) >= 0.9 * FULL_SPEED
 
 
 def test_a_rate_that_grows_is_found_again() -> None:
