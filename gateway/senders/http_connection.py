@@ -5,8 +5,9 @@ Knows asyncio's transport, and neither how connections are opened nor who keeps 
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from enum import Enum, auto
-from typing import Protocol, cast
+from typing import cast
 
 from gateway.errors import UnavailableError
 from gateway.senders.answer import Answer
@@ -24,24 +25,14 @@ class _State(Enum):
     """By either side; the transport may not know it yet."""
 
 
-class Keeper(Protocol):
-    """Whoever keeps connections, and must know which there are."""
-
-    def connected(self, connection: "Connection") -> None:
-        """It can be used from now on."""
-
-    def lost(self, connection: "Connection") -> None:
-        """Nothing is left of it."""
-
-
 class Connection(asyncio.Protocol):
-    """Our end of one connection."""
+    """Our end of one connection; `on_lost` is called when nothing is left of it."""
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, on_lost: Callable[["Connection"], None]) -> None:
         self.idle_since = 0.0
-        """The loop's time, for the keeper."""
+        """The loop's time, for whoever keeps the connection."""
         self._loop = asyncio.get_running_loop()
-        self._keeper = keeper
+        self._on_lost = on_lost
         self._transport: asyncio.Transport
         self._reader = AnswerReader()
         self._state = _State.IDLE
@@ -92,7 +83,6 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its type
-        self._keeper.connected(self)
 
     def data_received(self, data: bytes) -> None:
         """Read what came, if anything was asked for."""
@@ -121,7 +111,7 @@ class Connection(asyncio.Protocol):
         """Tell whoever waits, and whoever keeps the connection."""
         self._state = _State.CLOSED
         self._settle(_loss(exc))
-        self._keeper.lost(self)
+        self._on_lost(self)
 
     def pause_writing(self) -> None:
         """The server reads more slowly than we write."""

@@ -41,7 +41,10 @@ class Pool:
 
     async def open(self) -> Connection:
         """A new connection. Raises UnavailableError."""
-        return await connect(self._origin, lambda: Connection(self), self._tls)
+        connection = await connect(self._origin, lambda: Connection(self._forget), self._tls)
+        if connection.is_reusable:  # else it is lost already, or will be
+            self._open.add(connection)
+        return connection
 
     def give_back(self, connection: Connection) -> None:
         """Keep the connection for the next request, or end it if it cannot carry one."""
@@ -63,20 +66,6 @@ class Pool:
         if self._open:
             await self._is_empty.wait()
 
-    # the connections' side
-
-    def connected(self, connection: Connection) -> None:
-        """Count it."""
-        self._open.add(connection)
-
-    def lost(self, connection: Connection) -> None:
-        """Forget it; those that wait may be closed by the server."""
-        self._open.discard(connection)
-        if connection in self._idle:
-            self._idle.remove(connection)
-        if self._is_closing and not self._open:
-            self._is_empty.set()
-
     # within
 
     def _sweep_when_old(self, connection: Connection) -> None:
@@ -92,3 +81,11 @@ class Pool:
             connection.close()
         if self._idle:
             self._sweep_when_old(self._idle[0])
+
+    def _forget(self, connection: Connection) -> None:
+        """Called when it is lost; those that wait may be closed by the server."""
+        self._open.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+        if self._is_closing and not self._open:
+            self._is_empty.set()
