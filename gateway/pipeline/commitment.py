@@ -11,6 +11,7 @@ from gateway.admission import ACCEPTED, Pending, Unwritten
 from gateway.entry import Entry, Receipt
 from gateway.event import Event
 from gateway.pipeline.destination import Destination
+from gateway.sender import Sender
 
 RETRY_SECONDS = 1
 """What a producer is told when a journal fails: it is tried once a second."""
@@ -32,27 +33,35 @@ class Store(Protocol):
 
 
 class SoleCommitment(Pending):
-    """The usual request, to one destination: its entries, with room held, until the store has answered."""
+    """The usual request, to one destination: its entries, with room held, until the store has answered.
 
-    __slots__ = ("_destination", "_entries")
+    An answer that comes when the destination has stopped comes too late: nothing is accepted.
+    """
+
+    __slots__ = ("_destination", "_entries", "_numbers", "_sender", "_store")
 
     def __init__(
         self, destination: Destination, entries: Sequence[Entry], store: Store, events: Sequence[Event]
     ) -> None:
         self.then = None
         self._destination = destination
+        self._sender = destination.sender
         self._entries = entries
-        name = destination.name
-        for number, entry in zip(store.append(events, (name,), self._answered), entries, strict=True):
-            entry.receipt = store.record(number, name, entry.receipt)
+        self._store = store
+        self._numbers = store.append(events, (destination.name,), self._answered)
+        for number, entry in zip(self._numbers, entries, strict=True):
+            entry.receipt = store.record(number, destination.name, entry.receipt)
 
     def _answered(self, is_written: bool) -> None:  # noqa: FBT001 - a callback's one word
-        if is_written:
-            self._destination.enter(self._entries)
+        destination = self._destination
+        if is_written and not destination.is_stopped:
+            destination.enter(self._entries, measured_by=self._sender)
             self.decide(ACCEPTED)
-        else:
-            self._destination.cancel(self._entries)
-            self.decide(Unwritten(RETRY_SECONDS))
+            return
+        destination.cancel(self._entries)
+        if is_written:
+            _settle(self._store, self._numbers, (destination.name,))
+        self.decide(Unwritten(RETRY_SECONDS))
 
 
 class Share(Struct, frozen=True):
@@ -61,6 +70,8 @@ class Share(Struct, frozen=True):
     destination: Destination
     store: Store | None
     entries: Sequence[Entry]
+    sender: Sender
+    """Which has measured them."""
 
 
 class _Appended(Struct, frozen=True):
@@ -91,12 +102,12 @@ class Commitment:
         self._unanswered -= 1
         if self._unanswered:
             return
-        if self._failed:
+        if self._failed or any(share.destination.is_stopped for share in self._shares):
             self._withdraw()
             self.pending.decide(Unwritten(RETRY_SECONDS))
             return
         for share in self._shares:
-            share.destination.enter(share.entries)
+            share.destination.enter(share.entries, measured_by=share.sender)
         self.pending.decide(ACCEPTED)
 
     def _withdraw(self) -> None:
@@ -105,8 +116,13 @@ class Commitment:
             share.destination.cancel(share.entries)
         for appended in self._appended:
             if appended.store not in self._failed:
-                for number, name in product(appended.numbers, appended.names):
-                    appended.store.settle(number, name)
+                _settle(appended.store, appended.numbers, appended.names)
+
+
+def _settle(store: Store, numbers: Sequence[int], names: Sequence[str]) -> None:
+    """Nobody owes these records: their producers are told that they were not taken."""
+    for number, name in product(numbers, names):
+        store.settle(number, name)
 
 
 def _append(

@@ -29,7 +29,7 @@ from gateway.pipeline.retry import Company, GiveUpReason
 from gateway.pipeline.settings import Clocks, DestinationSettings
 from gateway.pipeline.settlement import Again, GivenUp, halves, settle
 from gateway.pipeline.spill import RestoredEvent
-from gateway.pipeline.steering import new_backlog, new_pressure
+from gateway.pipeline.steering import asks_alike, new_backlog, new_pressure
 from gateway.sender import RetryReason, Sender
 from gateway.snapshots import DestinationStatistics, count
 
@@ -111,16 +111,29 @@ class Destination:
     ) -> Sequence[Entry] | None:
         """The entries of events that were admitted, with room held for them; or None, for want of room."""
         entries = self._entries_of(events, sizes, receipt)
-        return entries if self._buffer.reserve(entries) else None
+        if not self._buffer.reserve(entries):
+            return None
+        self._emptied.clear()  # the end waits for what the disk is asked for
+        return entries
 
-    def enter(self, entries: Sequence[Entry]) -> None:
-        """Accept entries with room reserved: now they are on disk."""
+    def enter(self, entries: Sequence[Entry], *, measured_by: Sender) -> None:
+        """Accept entries with room reserved: now they are on disk. Not once it is stopped."""
+        assert not self.is_stopped, "nobody would send them"
         now = self._clocks.monotonic()
         for entry in entries:
             entry.arrived_at = now
-        self._buffer.enter(entries)
         self._account.counters.accepted += len(entries)
-        self._arrived(len(entries))
+        if measured_by is self.sender:
+            self._buffer.enter(entries)
+            self._arrived(len(entries))
+        else:
+            self._put_back_measured(entries)
+            self._wake.set()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing is accepted and nothing sent any more."""
+        return self._phase is Phase.STOPPED
 
     def cancel(self, entries: Sequence[Entry]) -> None:
         """Give up the room reserved for entries that are not on disk."""
@@ -164,11 +177,12 @@ class Destination:
         A sender that is no longer used is closed when its last request is answered.
         """
         waiting, former = self._backlog.give_back(), self.sender
+        if sender is not former or not asks_alike(self._settings, settings):
+            self._pressure = new_pressure(settings)
         self.sender, self._settings = sender, settings
         self._buffer.max_events, self._buffer.max_bytes = settings.max_events, settings.max_bytes
         self._account.counters.requests_saved += self._backlog.requests_saved
         self._backlog = new_backlog(self._buffer, sender, settings)
-        self._pressure = new_pressure(settings)
         if self._phase is Phase.DRAINING:
             self._backlog.drain(self._clocks.monotonic())
         if sender is former:

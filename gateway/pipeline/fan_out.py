@@ -6,6 +6,7 @@ from gateway.admission import ACCEPTED, Admission, Caller, Draining, NoRoom, Pen
 from gateway.entry import Receipt
 from gateway.errors import EventTooLargeError, Fault, Reason
 from gateway.event import Event
+from gateway.pipeline.buffer import event_bytes
 from gateway.pipeline.commitment import Commitment, Share, SoleCommitment, Store
 from gateway.pipeline.destination import Destination
 
@@ -93,7 +94,7 @@ class FanOut:
         for target, target_sizes in zip(targets, sizes, strict=True):
             entries = target.reserve(events, target_sizes, _receipt(caller, target))
             assert entries is not None, "room was checked"
-            yield Share(target, self._stores.get(target.name), entries)
+            yield Share(target, self._stores.get(target.name), entries, target.sender)
 
     def _targets(self, destination: str | None) -> tuple[Destination, ...]:
         return self._all if destination is None else self._by_name[destination]
@@ -120,4 +121,4 @@ def _receipt(caller: Caller | None, target: Destination) -> Receipt | None:
 
 
 def _json_bytes(events: Sequence[Event]) -> int:
-    return sum([len(event.json) for event in events])
+    return sum([event_bytes(event) for event in events])

@@ -92,13 +92,21 @@ class Planner:
         usual = sorted(sizes)[len(sizes) // 10]
         cuts = [
             _Cut(indexes, Batch.of([window[index] for index in indexes]))
-            for indexes in pack(sizes, max_entries=limits.max_entries, max_bytes=limits.max_bytes)
+            for indexes in self._pack(window, sizes)
         ]
         for cut in cuts:
             cut.why_leave = self._why_leave(cut.batch, reason, now, usual_size=usual)
         self._let_leave(cuts, reason, at_least=self._least_leaving(len(window), reason))
         self._leave([cut for cut in cuts if cut.why_leave is not None], window)
         self._stay([cut for cut in cuts if cut.why_leave is None], window)
+
+    def _pack(self, window: Sequence[Entry], sizes: Sequence[int]) -> list[list[int]]:
+        """Places in the window, batch by batch. Raises ValueError for a size that no batch can have."""
+        try:
+            return pack(sizes, max_entries=self._limits.max_entries, max_bytes=self._limits.max_bytes)
+        except ValueError:
+            self._buffer.restore(window)  # a bug of ours, which must not lose them
+            raise
 
     def _leave_in_order(self, reason: FlushReason) -> None:
         batch = Batch.of(self._buffer.take(self._limits.max_entries))

@@ -19,6 +19,14 @@ def new_backlog(buffer: Buffer, sender: Sender, settings: DestinationSettings) -
     return Backlog(buffer, timing, sender.limits, settings.retry)
 
 
+def asks_alike(settings: DestinationSettings, others: DestinationSettings) -> bool:
+    """Whether what was learned of the bus under the ones holds under the others."""
+    return (settings.max_in_flight, settings.max_requests_per_second) == (
+        others.max_in_flight,
+        others.max_requests_per_second,
+    )
+
+
 def new_pressure(settings: DestinationSettings) -> Pressure:
     """Pressure on a bus that nothing is known of yet."""
     return Pressure(
