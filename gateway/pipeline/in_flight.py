@@ -49,8 +49,9 @@ class InFlight:
         """The bus answers again: those that it has not answered are timed out, and go once more."""
         current = _current_task()
         for task, request in self._requests.items():
-            if task is not current and request.timeout is not None:
-                request.timeout.reschedule(now)
+            timeout = request.timeout
+            if task is not current and timeout is not None and not timeout.expired():
+                timeout.reschedule(now)
 
     def is_by(self, sender: Sender) -> bool:
         """Whether the request of the current task went by that sender."""

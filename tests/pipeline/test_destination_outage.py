@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import inf
 
 import pytest
 
@@ -170,6 +171,31 @@ async def test_an_outage_under_steady_load_loses_nothing_and_is_over_when_the_bu
         assert delivered[back] == delivered[gone + 1]
         assert delivered[back + 3] - delivered[back + 2] >= 0.95 * FULL_SPEED
         assert desk.counters.delivered == desk.counters.accepted == 20 * 90 * EVENTS_A_TICK
+
+
+class ReturningBus(FakeSender):
+    """Hangs, until it is back: then it answers whatever comes at one moment, `answers_at`."""
+
+    def __init__(self) -> None:
+        super().__init__(always=HANGS)
+        self.answers_at = inf
+
+    async def send(self, batch: Batch) -> Sequence[Outcome]:
+        """Record it, and answer in time."""
+        self.answer(Step(Delivered(), seconds=max(0.0, min(self.answers_at - now(), 3600.0))))
+        return await super().send(batch)
+
+
+@on_virtual_clock
+async def test_a_probe_that_times_out_just_when_another_is_answered_does_no_harm() -> None:
+    """Both happen in one turn of the loop; everything is delivered."""
+    bus = ReturningBus()
+    async with running(bus) as desk:
+        desk.accept_many(40)
+        await until(30.2)
+        bus.answers_at = min(at for at in bus.times if at > 22.0) + 10.0
+        await until(60.0)
+        assert desk.counters.delivered == 40
 
 
 # Economy: the loop sleeps when there is nothing to do.
