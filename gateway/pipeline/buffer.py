@@ -7,14 +7,20 @@ count together. One number bounds memory, and it is the number that refuses.
 from collections import deque
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
+from sys import getsizeof
 
 from msgspec import Struct
 
 from gateway.entry import Entry
+from gateway.event import Event
 
 EVENT_OVERHEAD_BYTES = 640
 """What CPython 3.11 needs for one held event beside its JSON: two Structs, four short strings, two
 floats, and the allocator's rounding (measured by `python -m benchmarks.memory`)."""
+
+SHORT_BYTES = 1024
+"""In an event with less JSON than that no attribute can be so long that the overhead does not cover it
+(but for the odd one in a script of four bytes a character)."""
 
 
 class BufferStatistics(Struct, frozen=True):
@@ -155,11 +161,22 @@ class Buffer:
         )
 
 
+def event_bytes(event: Event) -> int:
+    """What an event takes beside the fixed overhead: its JSON, and long attributes once more.
+
+    Those are held as text as well, at up to four bytes a character (PEP 393).
+    """
+    size = len(event.json)
+    if size < SHORT_BYTES:
+        return size
+    return size + getsizeof(event.id) + getsizeof(event.source) + getsizeof(event.traceparent or "")
+
+
 def json_bytes(entries: Sequence[Entry]) -> int:
-    """The bytes of their events' JSON."""
+    """What their events take beside the fixed overhead."""
     if len(entries) == 1:  # the usual request; a generator costs 0.5 µs more
-        return len(entries[0].event.json)
-    return sum([len(entry.event.json) for entry in entries])
+        return event_bytes(entries[0].event)
+    return sum([event_bytes(entry.event) for entry in entries])
 
 
 def sum_of_sizes(entries: Sequence[Entry]) -> int:

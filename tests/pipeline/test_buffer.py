@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from gateway.entry import Entry
-from gateway.pipeline.buffer import EVENT_OVERHEAD_BYTES, Buffer
+from gateway.pipeline.buffer import EVENT_OVERHEAD_BYTES, Buffer, event_bytes
 from tests.support.build import entries, entry, event
 
 MAX_EVENTS = 12
@@ -17,7 +17,7 @@ SIZES = st.integers(0, 500)
 
 def room(held: list[Entry]) -> int:
     """The bytes that the buffer should count for these."""
-    return sum(len(each.event.json) + EVENT_OVERHEAD_BYTES for each in held)
+    return sum(event_bytes(each.event) + EVENT_OVERHEAD_BYTES for each in held)
 
 
 class BufferMachine(RuleBasedStateMachine):
@@ -47,7 +47,7 @@ class BufferMachine(RuleBasedStateMachine):
         offered = self._arrivals(sizes, is_awaited=is_awaited)
         held = [*self.waiting, *self.away]
         fits = len(held) + len(offered) <= MAX_EVENTS and room(held) + room(offered) <= MAX_BYTES
-        assert self.buffer.has_room(len(offered), sum(len(each.event.json) for each in offered)) is fits
+        assert self.buffer.has_room(len(offered), sum(event_bytes(each.event) for each in offered)) is fits
         assert self.buffer.offer(offered) is fits
         if fits:
             self.waiting += offered
@@ -58,7 +58,7 @@ class BufferMachine(RuleBasedStateMachine):
         reserved = self._arrivals(sizes)
         before = self.buffer.statistics()
         if not self.buffer.reserve(reserved):
-            assert not self.buffer.has_room(len(reserved), sum(len(each.event.json) for each in reserved))
+            assert not self.buffer.has_room(len(reserved), sum(event_bytes(each.event) for each in reserved))
             return
         assert self.buffer.statistics().held_bytes == before.held_bytes + room(reserved)
         assert len(self.buffer) == before.waiting_events
@@ -114,6 +114,13 @@ class BufferMachine(RuleBasedStateMachine):
 
 TestBuffer = BufferMachine.TestCase
 """Held is offered minus released, in order of arrival, after any sequence of calls."""
+
+
+def test_an_event_counts_its_long_attributes_as_the_text_that_they_are_held_as() -> None:
+    """Four bytes a character with a single emoji; of a short event the overhead covers them."""
+    short, long = event("x" * 100), event("x" * 50_000 + "\N{GRINNING FACE}")
+    assert event_bytes(short) == len(short.json)
+    assert event_bytes(long) > len(long.json) + 200_000
 
 
 def test_restored_entries_lead() -> None:
