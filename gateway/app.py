@@ -210,8 +210,10 @@ class App:
     async def _deliver(self, name: str, deadline: float) -> None:
         """Drain one destination; one whose loop has failed delivers no more, and is not waited for."""
         drain = asyncio.create_task(self._destinations[name].drain(deadline))
-        await asyncio.wait([drain, self._loops[name]], return_when=asyncio.FIRST_COMPLETED)
-        await _cancel([drain])
+        try:
+            await asyncio.wait([drain, self._loops[name]], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _cancel([drain])
 
     async def _close(self) -> None:
         """Give everything back; each part bounds its own time, or is bounded here."""

@@ -1,9 +1,12 @@
 """What a destination no longer uses: closed beside the work, and waited for at the end."""
 
 import asyncio
+import logging
 from collections.abc import Collection, Coroutine
 
 from gateway.sender import Sender
+
+log = logging.getLogger(__name__)
 
 
 class Retirement:
@@ -16,11 +19,16 @@ class Retirement:
         """Do it beside the work."""
         task = asyncio.get_running_loop().create_task(closing)
         self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        task.add_done_callback(self._ended)
 
     async def finish(self) -> None:
-        """Wait for all of it. Raises what one of them raised."""
-        await asyncio.gather(*self._closing)
+        """Wait for all of it."""
+        await asyncio.gather(*self._closing, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._closing.discard(task)
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            log.error("what is no longer used could not be closed", exc_info=failure)
 
 
 async def close_after(tasks: Collection[asyncio.Task[None]], sender: Sender) -> None:
