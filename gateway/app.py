@@ -35,7 +35,7 @@ from gateway.metrics import Snapshot
 from gateway.pipeline.destination import Destination
 from gateway.pipeline.fan_out import FanOut
 from gateway.pipeline.settings import Clocks
-from gateway.receiver.server import Receiver
+from gateway.receiver.server import Listen, Receiver
 from gateway.reloading import Reloading
 from gateway.sender import Sender, SenderPlugin
 from gateway.storage import Storage, unwritable
@@ -108,7 +108,7 @@ class App:
             server_context(config.receiver.tls),
         )
         self._admin = Admin(self, config.admin.listen, BearerTokens(config.admin.tokens))
-        self.receiver_addresses: Sequence[str] = ()
+        self._bound: Sequence[Listen] = ()
         self.admin_address = ""
 
     # Lifecycle.
@@ -124,9 +124,7 @@ class App:
             with _naming(f"admin.listen = {self._config.admin.listen}"):
                 self.admin_address = await self._admin.start()
             with _naming(f"receiver.listen = {', '.join(self._config.receiver.listen)}"):
-                self.receiver_addresses = [
-                    url(bound, self._config.receiver) for bound in await self._receiver.bind()
-                ]
+                self._bound = await self._receiver.bind()
             self._take_back()
         except BaseException:
             await self._close()
@@ -315,6 +313,11 @@ class App:
                 self._exit_code = ExitCode.FAILED
                 log.error("the accounts do not add up", extra={
                     "destination": name, "events": unaccounted})  # fmt: skip
+
+    @property
+    def receiver_addresses(self) -> Sequence[str]:
+        """Where producers may post, as clients name it."""
+        return [url(bound, self._config.receiver) for bound in self._bound]
 
     # What the administration interface may ask.
 

@@ -43,10 +43,10 @@ def run(path: Path, *, log_level: LogLevel | None, workers: int) -> ExitCode:
 
 async def serve(config: Config, plugins: Mapping[str, SenderPlugin], source: ConfigSource) -> ExitCode:
     """Run one gateway in this loop until SIGTERM or SIGINT; a second signal spills at once."""
-    app = App(config, plugins, source)
-    heed_signals(app)
-    raise_descriptor_limit(config)
     try:
+        app = App(config, plugins, source)
+        heed_signals(app)
+        raise_descriptor_limit(config)
         await app.start()
     except ConfigError as error:
         return refuse(error)
