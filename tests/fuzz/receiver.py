@@ -1,5 +1,6 @@
 """The receiver reduced to what it reads: its own connections, before routes that take every request."""
 
+import re
 from collections.abc import Sequence
 
 from gateway.cloudevents.http import ContentMode
@@ -15,6 +16,7 @@ from tests.support.intake import FakeIntake
 from tests.support.limits import limited
 from tests.support.transport import FakeTransport
 
+_STATUS = re.compile(rb"HTTP/1\.1 ([0-9]{3}) [A-Z]")
 _TERMS = Terms(ACCEPTED, None)
 
 
@@ -70,3 +72,29 @@ class Receiver:
         connection.connection_lost(None)
         refused = len(heard) > len(taken)
         return Reading(taken, End.REFUSED if refused else End.CLOSED if was_ended else End.IDLE), heard
+
+
+TELLABLE = {200, 202, 400, 404, 405, 408, 413, 414, 415, 417, 422, 431, 501, 503, 505}
+"""What anything that comes may be answered: not 500, and 502 is a bus's word."""
+
+
+class WholeReceiver:
+    """One receiver as it is, events and all, before an intake that takes everything."""
+
+    def __init__(self) -> None:
+        self._intake = FakeIntake()
+        self.service = Service(self._intake, limited(), clock=lambda: 1000.0, wall_clock=lambda: WALL_TIME)
+
+    def statuses(self, stream: Stream) -> list[int]:
+        """What the requests of a stream are answered; 202 as often as the intake took something."""
+        connection, transport = HttpConnection(self.service), FakeTransport()
+        self._intake.accepted.clear()
+        connection.connection_made(transport)
+        for piece in stream:
+            connection.data_received(piece)
+        connection.eof_received()
+        statuses = [int(code) for code in _STATUS.findall(transport.written) if code != b"100"]
+        connection.connection_lost(None)
+        assert statuses.count(202) == len(self._intake.accepted)
+        assert self.service.statistics.receiving_bytes == 0
+        return statuses

@@ -1,10 +1,11 @@
 """What is sent in the fuzz tests: good requests, pieces to spoil them with, and any number of spoilt ones."""
 
+import gzip
 from collections.abc import Iterator, Sequence
 from random import Random
 
 from tests.fuzz.reading import Stream
-from tests.support.http import EVENT, STRUCTURED, chunked, delivery, request
+from tests.support.http import BATCHED, EVENT, STRUCTURED, chunked, delivery, request
 from tests.support.mutations import mutate
 
 CHUNKED = b"Transfer-Encoding: chunked"
@@ -21,6 +22,11 @@ SEEDS: Sequence[bytes] = (
     delivery(b"Connection: close", body=b"{}") + delivery(body=b"{}"),
     delivery(b"Content-Encoding: gzip", b"Accept: */*", b"User-Agent: a/1 (b; c)", body=b"\x1f\x8b\x08"),
     request(b"ce-id: 1", b"ce-source: /s", b"ce-type: t", b"ce-specversion: 1.0", body=b"a\r\n\r\nb"),
+    request(BATCHED, body=b"[" + EVENT + b"," + EVENT + b"]"),
+    delivery(b"Content-Encoding: gzip", body=gzip.compress(EVENT, mtime=0)),
+    delivery(
+        b"traceparent: 00-%032x-%016x-01" % (1, 1), b"Prefer: respond-async", body=EVENT[:-1] + b',"a":1}'
+    ),
     request(method=b"OPTIONS", target=b"*") + delivery(body=b"{}"),
     request(method=b"GET", target=b"/events/orders?a=b&c=%20#"),
     request(method=b"HEAD"),
@@ -45,10 +51,12 @@ SPLICES: Sequence[bytes] = (
     b"Transfer-Encoding: identity\r\n", b"Transfer-Encoding: \r\n", b"Transfer-Encoding\r\n",
     b"X: y\r\n", STRUCTURED + b"\r\n", b"Connection: close\r\n", b"Connection: keep-alive\r\n",
     b"Connection: upgrade\r\nUpgrade: x\r\n", b"Expect: x\r\n", b"Expect: 100-continue\r\n",
-    b"Prefer: wait=0\r\n", b"0\r\n\r\n", b"5\r\nhello\r\n", b"0\r\nX: y\r\n\r\n", b"2\r\n", b"POST",
+    b"Prefer: respond-async\r\n", b"0\r\n\r\n", b"5\r\nhello\r\n", b"0\r\nX: y\r\n\r\n", b"2\r\n", b"POST",
     b"POST / HTTP/1.1\r\n", b"POST / HTTP/1.1\r\nHost: b\r\n\r\n", b"GET / HTTP/1.1\r\nHost: b\r\n\r\n",
     b"GET ", b"CONNECT ", b"QUERY ", b"post ", b" HTTP/1.1", b" HTTP/1.0", b" HTTP/1.2", b" HTTP/2.0",
     b" HTTP/0.9", b"HTTP/1.1", b"PRI * HTTP/2.0\r\n\r\n", b"http://b/", b"*", b"b:80", EVENT,
+    b'"a":1,', b'"id":null,', b'"data_base64":"",', b"\\u0000", b"\\ud800", b"{", b"}", b"[", b"]", b"1e999",
+    b"ce-", b"ce-id: 2\r\n", b"%", b"%00", b"Content-Encoding: gzip\r\n", b"/events/orders", b"/events/",
 )  # fmt: skip
 
 
