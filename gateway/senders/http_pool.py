@@ -61,7 +61,7 @@ class Pool:
         self._is_closing = True
         if self._sweep_timer is not None:
             self._sweep_timer.cancel()
-        for connection in self._open:
+        for connection in list(self._open):
             connection.close()
         if self._open:
             await self._is_empty.wait()

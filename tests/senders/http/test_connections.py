@@ -4,6 +4,7 @@ import asyncio
 import gc
 import socket
 from collections.abc import Sequence
+from random import Random
 
 import pytest
 from yarl import URL
@@ -23,6 +24,7 @@ from tests.senders.http.server import (
     silence,
 )
 from tests.support.clock import on_virtual_clock, until
+from tests.support.mutations import mutate
 
 
 async def code_of(client: HttpClient, url: URL, body: bytes = b"{}") -> str:
@@ -171,6 +173,22 @@ async def test_an_answer_cut_anywhere_is_a_reset(end: int) -> None:
 
     async with serving(play) as server, client_of() as client:
         assert await code_of(client, server.url) == "connection_reset"
+
+
+async def test_any_bytes_end_in_an_answer_or_unavailability() -> None:
+    """Never in another error, and never in a wait: a server that has ended says no more."""
+    dice, codes = Random(7), set[str]()
+    seeds = (HELLO, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
+    splices = (b"\r\n", b"\0", b"Connection: close\r\n", b"Content-Length: 5\r\n", b"HTTP/1.1 100 OK\r\n\r\n")
+    async with client_of() as client:
+        for _ in range(200):
+            play = answering(mutate(dice.choice(seeds), splices, dice), then_ends=True)
+            async with serving(play) as server:
+                try:
+                    codes.add(str((await post(client, server.url)).status))
+                except UnavailableError as error:
+                    codes.add(error.code)
+    assert {"200", "unreadable_answer", "connection_reset"} <= codes
 
 
 async def test_an_answer_in_single_bytes_is_read() -> None:
