@@ -89,6 +89,7 @@ class WholeReceiver:
         """What the requests of a stream are answered; 202 as often as the intake took something."""
         connection, transport = HttpConnection(self.service), FakeTransport()
         self._intake.accepted.clear()
+        self._intake.asked.clear()
         connection.connection_made(transport)
         for piece in stream:
             connection.data_received(piece)
