@@ -5,6 +5,7 @@ Taken back at the start, kept up while the gateway works, completed at the end.
 
 import asyncio
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,8 @@ from gateway.config import Config
 from gateway.entry import Entry
 from gateway.errors import ConfigError, ConfigFault
 from gateway.event import Event
+from gateway.leftovers import Leftovers
+from gateway.membership import ALONE, Membership
 from gateway.pipeline import disk
 from gateway.pipeline.journal import Journal
 from gateway.pipeline.keeping import Keeping
@@ -25,14 +28,17 @@ log = logging.getLogger(__name__)
 JOURNAL_CLOSE_SECONDS = 5.0
 """How long the disk may take for the last settlements of a journal."""
 
+LOOK_SECONDS = 2.0
+"""How long it may take to say whether a journal is still there, before anything is left to it."""
+
 
 class Storage:
     """The journals and the spill of one gateway: `open` takes them, `aclose` gives them back, safe twice."""
 
-    def __init__(self, config: Config) -> None:
-        journaled = {name: each.buffer.journal for name, each in config.destinations.items()}
+    def __init__(self, config: Config, member: Membership = ALONE) -> None:
+        journaled = {name: _place(each.buffer.journal) for name, each in config.destinations.items()}
         self._journals = {
-            directory: Journal(Path(directory), _read_back)
+            directory: Journal(member.own(Path(directory)), _read_back)
             for directory in dict.fromkeys(journaled.values())
             if directory
         }
@@ -40,25 +46,29 @@ class Storage:
             name: self._journals[directory] for name, directory in journaled.items() if directory
         }
         """By destination: the journal of each that has one."""
-        spill = config.shutdown.spill
-        self._spill = Spill(Path(spill), _read_back) if spill else None
-        self._spill_lock = disk.DirectoryLock(Path(spill)) if spill else None
+        self._spill_directory = member.own(Path(config.shutdown.spill)) if config.shutdown.spill else None
+        self._spill = Spill(self._spill_directory, _read_back) if self._spill_directory else None
+        self._spill_lock = disk.DirectoryLock(self._spill_directory) if self._spill_directory else None
         self._keeping = Keeping(self._spill)
         self._directories = _directories(config)
+        self._leftovers = _leftovers(config, member)
 
     def open(self) -> None:
         """Take the directories, and read the journals. Blocking. Raises ConfigError: some cannot be used."""
         if faults := unwritable(self._directories):
             raise ConfigError(faults)
+        if self._spill_directory is not None:
+            disk.make_directory(self._spill_directory)
         if self._spill_lock is not None and not self._spill_lock.acquire():
             raise ConfigError([ConfigFault("shutdown.spill", "another process uses this directory")])
         for directory, journal in self._journals.items():
             try:
                 journal.open()
             except OSError as error:
-                key = next(key for key, path in self._directories.items() if path == directory)
+                key = next(key for key, path in self._directories.items() if _place(path) == directory)
                 fault = ConfigFault(key, f"the journal cannot be used: {error.strerror or error}")
                 raise ConfigError([fault]) from error
+        self._leftovers.open()
 
     def take_back(self, destination: str) -> list[RestoredEvent]:
         """What earlier lives of the process accepted for it and did not settle. Blocking."""
@@ -67,16 +77,21 @@ class Storage:
         if spilled or journaled:
             counts = {"spilled": len(spilled), "journaled": len(journaled)}
             log.info("took back what was on disk", extra={"destination": destination, **counts})
-        return [*spilled, *journaled]
+        return [*spilled, *journaled, *self._leftovers.take_back(destination)]
 
     def report_strangers(self, destinations: Sequence[str]) -> None:
-        """Say what is kept for destinations that are not configured."""
+        """Say what is kept for destinations that are not configured, or look for it elsewhere.
+
+        All have taken theirs back by now: nothing of the rest stays in memory.
+        """
         for path in [] if self._spill is None else self._spill.strangers(destinations):
             log.warning("a spill file belongs to no destination", extra={"file": str(path)})
         for directory, journal in self._journals.items():
-            if records := journal.strangers(destinations):
-                log.warning("a journal has events for no destination", extra={
-                    "directory": directory, "events": records})  # fmt: skip
+            users = [name for name in destinations if self.stores.get(name) is journal]
+            for name, records in journal.strangers(users).items():
+                log.warning("a journal has events for a destination that does not use it", extra={
+                    "directory": directory, "destination": name, "events": records})  # fmt: skip
+        self._leftovers.report_strangers(destinations)
 
     def obstacles(self) -> list[str]:
         """Why events cannot be journaled now, one for each journal that is in trouble."""
@@ -87,6 +102,7 @@ class Storage:
         total = StorageStatistics(set_aside=0 if self._spill is None else self._spill.set_aside)
         for journal in self._journals.values():
             total.add(journal.statistics())
+        total.add(self._leftovers.statistics())
         return total
 
     def secure(self, destination: str, entries: Sequence[Entry]) -> None:
@@ -94,22 +110,35 @@ class Storage:
         self._keeping.secure(destination, entries)
 
     async def keep(self, destination: str, entries: Sequence[Entry]) -> bool:
-        """Put on disk what the destination could not deliver, for the next start; False: some are lost."""
+        """Put on disk what the destination could not deliver, for the next start; False: some are lost.
+
+        Its journal is looked at first: what does not stand there any more is spilled.
+        """
+        if entries and (journal := self.stores.get(destination)) is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await journal.flush()
         return await self._keeping.keep(destination, entries)
 
     @property
     def hangs(self) -> bool:
         """Whether a thread is stuck in the file system, which the process must not wait for."""
-        return self._keeping.hangs or any(journal.is_writing for journal in self._journals.values())
+        is_writing = any(journal.is_writing for journal in self._journals.values())
+        return self._keeping.hangs or is_writing or self._leftovers.hangs
 
     async def aclose(self) -> None:
         """Write the last settlements, and let other processes in."""
-        for journal in self._journals.values():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(JOURNAL_CLOSE_SECONDS):
-                    await journal.aclose()
+        await asyncio.gather(*[_close(journal) for journal in self._journals.values()])
+        await self._leftovers.aclose()
         if self._spill_lock is not None:
             self._spill_lock.release()
+
+
+async def _close(journal: Journal) -> None:
+    """As far as the disk lets it in good time."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(JOURNAL_CLOSE_SECONDS):
+            await journal.aclose()
 
 
 def unwritable(directories: Mapping[str, str]) -> list[ConfigFault]:
@@ -121,8 +150,23 @@ def unwritable(directories: Mapping[str, str]) -> list[ConfigFault]:
     ]
 
 
+def _place(directory: str) -> str:
+    """The one name of a directory, however it is written; none of none."""
+    return os.path.abspath(directory) if directory else ""  # noqa: PTH100 - Path.absolute keeps `..`
+
+
 def _read_back(json: bytes, received_at: float) -> Event:
     return read_event(json, received_at=received_at)
+
+
+def _leftovers(config: Config, member: Membership) -> Leftovers:
+    """What other numbers of workers have left below the configured directories."""
+    journals = dict.fromkeys(each.buffer.journal for each in config.destinations.values())
+    return Leftovers(
+        _read_back,
+        journals=[path for each in journals if each for path in member.orphans(Path(each))],
+        spills=member.orphans(Path(config.shutdown.spill)) if config.shutdown.spill else (),
+    )
 
 
 def _directories(config: Config) -> dict[str, str]:

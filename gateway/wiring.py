@@ -11,6 +11,7 @@ from gateway.config import (
     ReceiverConfig,
     WhenIdle,
 )
+from gateway.membership import ALONE, Membership
 from gateway.pipeline.dead_letter import DeadLetterFiles, DeadLetters, NoDeadLetters
 from gateway.pipeline.retry import RetryPolicy
 from gateway.pipeline.settings import DestinationSettings
@@ -19,13 +20,15 @@ from gateway.receiver.limits import ReceiverLimits
 from gateway.receiver.server import Listen, ListenTcp, ListenUnix
 
 
-def listeners(config: ReceiverConfig) -> list[Listen]:
+def listeners(config: ReceiverConfig, member: Membership = ALONE) -> list[Listen]:
     """The addresses in the receiver's own words."""
-    return [_listener(address, config.unix_socket_mode.bits) for address in config.listen]
+    return [_listener(address, config.unix_socket_mode.bits, member) for address in config.listen]
 
 
-def _listener(address: ListenAddress, mode: int) -> Listen:
-    return ListenTcp(address.host, address.port) if address.path is None else ListenUnix(address.path, mode)
+def _listener(address: ListenAddress, mode: int, member: Membership) -> Listen:
+    if address.path is None:
+        return ListenTcp(address.host, address.port, is_shared=not member.is_alone)
+    return ListenUnix(address.path, mode, member.sockets.get(address.path))
 
 
 def url(bound: Listen, config: ReceiverConfig) -> str:

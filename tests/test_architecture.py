@@ -77,6 +77,7 @@ ROWS = (
             "gateway.cloudevents",
             "gateway.config",
             "gateway.exit_code",
+            "gateway.membership",
             "gateway.metrics",
             "gateway.pipeline",
             "gateway.receiver",
@@ -92,7 +93,7 @@ ROWS = (
     ),
     Row(
         "gateway.wiring",
-        ("gateway.bearer", "gateway.config", "gateway.pipeline", "gateway.receiver"),
+        ("gateway.bearer", "gateway.config", "gateway.membership", "gateway.pipeline", "gateway.receiver"),
         "it translates what an operator writes into what each part takes",
     ),
     Row(
@@ -102,8 +103,21 @@ ROWS = (
     ),
     Row(
         "gateway.storage",
-        (*VOCABULARY, "gateway.cloudevents", "gateway.config", "gateway.pipeline", "gateway.snapshots"),
+        (
+            *VOCABULARY,
+            "gateway.cloudevents",
+            "gateway.config",
+            "gateway.leftovers",
+            "gateway.membership",
+            "gateway.pipeline",
+            "gateway.snapshots",
+        ),
         "it joins what is on disk: the journals and the spill",
+    ),
+    Row(
+        "gateway.leftovers",
+        (*VOCABULARY, "gateway.pipeline", "gateway.snapshots"),
+        "it empties journals and spills, wherever they lie",
     ),
     Row(
         "gateway.receiver",
@@ -161,6 +175,7 @@ ROWS = (
     Row("gateway.logs", ("gateway.config", "gateway.secret"), "it sets up logging as configured"),
     Row("gateway.bearer", ("gateway.secret",), "receiver and administration ask for tokens alike"),
     Row("gateway.exit_code", (), "a vocabulary"),
+    Row("gateway.membership", (), "a vocabulary: which of several workers this is"),
     Row("gateway.errors", (), "a vocabulary"),
     Row("gateway.event", (), "a vocabulary"),
     Row("gateway.entry", ("gateway.event",), "an event on its way to one bus"),

@@ -32,6 +32,8 @@ class ListenTcp(Struct, frozen=True):
 
     host: str
     port: int
+    is_shared: bool = False
+    """Whether other processes of ours listen there as well (SO_REUSEPORT of socket(7))."""
 
 
 class ListenUnix(Struct, frozen=True):
@@ -39,6 +41,8 @@ class ListenUnix(Struct, frozen=True):
 
     path: str
     mode: int = 0o660
+    descriptor: int | None = None
+    """Of the socket, where another process has bound it, and will remove it."""
 
 
 Listen = ListenTcp | ListenUnix
@@ -171,9 +175,13 @@ class Receiver:
                 listener.port,
                 backlog=BACKLOG,
                 start_serving=False,
+                reuse_port=listener.is_shared or None,
                 **_tls_options(self._tls, self._limits),
             )
-        bound = self._bind_unix(Path(listener.path), listener.mode)
+        if listener.descriptor is not None:
+            bound = socket.socket(fileno=os.dup(listener.descriptor))
+        else:
+            bound = self._bind_unix(Path(listener.path), listener.mode)
         return await loop.create_unix_server(
             lambda: HttpConnection(service), sock=bound, backlog=BACKLOG, start_serving=False
         )
@@ -216,7 +224,7 @@ class Receiver:
         self._servers = [*(server for server in self._servers if server not in former), *servers]
 
     def _bind_unix(self, path: Path, mode: int) -> socket.socket:
-        bound = _bind_unix(path, mode)
+        bound = bind_unix(path, mode)
         self._sockets[path] = path.stat().st_ino
         return bound
 
@@ -254,7 +262,7 @@ def _tls_options(context: ssl.SSLContext | None, limits: ReceiverLimits) -> dict
     }
 
 
-def _bind_unix(path: Path, mode: int) -> socket.socket:
+def bind_unix(path: Path, mode: int) -> socket.socket:
     """A bound socket of that mode; nobody can connect before it listens, so the mode is never too wide.
 
     A socket file whose owner is gone is removed. Raises OSError if another process still listens there.
