@@ -31,13 +31,14 @@ from gateway.config.tls import server_context
 from gateway.errors import ConfigError, ConfigFault
 from gateway.exit_code import ExitCode
 from gateway.logs import set_level
+from gateway.membership import ALONE, Membership
 from gateway.metrics import Snapshot
 from gateway.pipeline.destination import Destination
 from gateway.pipeline.fan_out import FanOut
 from gateway.pipeline.settings import Clocks
 from gateway.receiver.server import Listen, Receiver
 from gateway.reloading import Reloading
-from gateway.sender import Sender, SenderPlugin
+from gateway.sender import Sender, SenderPlugin, SenderStatus
 from gateway.storage import Storage, unwritable
 from gateway.wiring import access, dead_letters, destination_settings, listeners, receiver_limits, url
 
@@ -75,14 +76,21 @@ NEXT = {
 
 
 class App:
-    """One gateway: `start`, then `run_until` somebody asks it to stop; it drains before it returns."""
+    """One gateway: `start`, then `run_until` somebody asks it to stop; it drains before it returns.
+
+    As one of several workers it has its own part of the configured limits, and no administration interface.
+    """
 
     def __init__(
-        self, config: Config, plugins: Mapping[str, SenderPlugin], source: ConfigSource | None = None
+        self,
+        config: Config,
+        plugins: Mapping[str, SenderPlugin],
+        source: ConfigSource | None = None,
+        member: Membership = ALONE,
     ) -> None:
         self._config = config
         self._plugins = plugins
-        self._reloading = None if source is None else Reloading(source, self._apply)
+        self._reloading = None if source is None else Reloading(source, self.apply)
         self._loop = asyncio.get_running_loop()
         self._state = State.STARTING
         self._stop_asked = asyncio.Event()
@@ -96,18 +104,20 @@ class App:
         }
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._watching: asyncio.Task[None] | None = None
-        self._storage = Storage(config)
+        self._storage = Storage(config, member)
         self._intake = FanOut(
             self._destinations, drain_seconds=config.shutdown.deadline, stores=self._storage.stores
         )
         self._receiver = Receiver(
             self._intake,
             receiver_limits(config.receiver),
-            listeners(config.receiver),
+            listeners(config.receiver, member),
             access(config.receiver),
             server_context(config.receiver.tls),
         )
-        self._admin = Admin(self, config.admin.listen, BearerTokens(config.admin.tokens))
+        self._admin = (
+            Admin(self, config.admin.listen, BearerTokens(config.admin.tokens)) if member.is_alone else None
+        )
         self._bound: Sequence[Listen] = ()
         self.admin_address = ""
 
@@ -121,9 +131,10 @@ class App:
         _warn(self._config)
         try:
             self._storage.open()
-            with _naming(f"admin.listen = {self._config.admin.listen}"):
-                self.admin_address = await self._admin.start()
-            with _naming(f"receiver.listen = {', '.join(self._config.receiver.listen)}"):
+            if self._admin is not None:
+                with naming(f"admin.listen = {self._config.admin.listen}"):
+                    self.admin_address = await self._admin.start()
+            with naming(f"receiver.listen = {', '.join(self._config.receiver.listen)}"):
                 self._bound = await self._receiver.bind()
             self._take_back()
         except BaseException:
@@ -143,8 +154,9 @@ class App:
             return
         gc.collect()
         gc.freeze()  # what stands now stays: later collections need not look at it
-        log.info("ready", extra={"receiver": self.receiver_addresses, "admin": self.admin_address,
-                                 "version": __version__})  # fmt: skip
+        if self._admin is not None:  # else there is one for all workers, which says so for all of them
+            log.info("ready", extra={"receiver": self.receiver_addresses, "admin": self.admin_address,
+                                     "version": __version__})  # fmt: skip
 
     async def run_until_stopped(self) -> ExitCode:
         """Work until `request_drain`, or until a part of the gateway fails; then drain and stop."""
@@ -218,7 +230,8 @@ class App:
         await _cancel(self._loops.values())
         self._report_failures()
         await self._receiver.aclose(self._loop.time() + LAST_ANSWERS_SECONDS)
-        parts: list[Admin | Destination] = [self._admin, *self._destinations.values()]
+        admin = [] if self._admin is None else [self._admin]
+        parts: list[Admin | Destination] = [*admin, *self._destinations.values()]
         for part in parts:
             try:
                 async with asyncio.timeout(CLOSE_SECONDS):
@@ -252,14 +265,13 @@ class App:
         else:
             self._reloading.ask()
 
-    async def _apply(self, new: Config) -> Change:
+    async def apply(self, new: Config) -> Change:
         """Take up all that can change, or raise ConfigError and change nothing."""
         if self._state is not State.RUNNING:
             raise ConfigError([ConfigFault("--config", "nothing is taken up any more: the gateway drains")])
         found, former = change(self._config, new), self._config
         senders = {name: self._sender_for(each) for name, each in found.config.destinations.items()}
-        _refuse_conflicts(found)
-        _refuse_unwritable(found)
+        refuse_unusable(found)
         await self._retune_receiver(found.config)
         # From here on nothing fails, and nothing is awaited.
         for name, each in found.config.destinations.items():
@@ -268,7 +280,8 @@ class App:
                 self._destinations[name].adopt(senders[name], destination_settings(each))
             if each.dead_letters != before.dead_letters:
                 self._destinations[name].bury_in(dead_letters(each.dead_letters, name))
-        self._admin.tokens = BearerTokens(found.config.admin.tokens)
+        if self._admin is not None:
+            self._admin.tokens = BearerTokens(found.config.admin.tokens)
         self._intake.drain_seconds = found.config.shutdown.deadline
         set_level(found.config.log.level)
         self._config = found.config
@@ -321,6 +334,9 @@ class App:
 
     # What the administration interface may ask.
 
+    async def refresh(self) -> None:
+        """Nothing to do: the figures are here."""
+
     def snapshot(self) -> Snapshot:
         """Every figure at this moment, taken in one step."""
         return Snapshot(
@@ -328,6 +344,10 @@ class App:
             {name: destination.statistics() for name, destination in self._destinations.items()},
             self._storage.statistics(),
         )
+
+    def senders(self) -> dict[str, SenderStatus]:
+        """What the sender of each destination says of itself."""
+        return {name: destination.sender.status() for name, destination in self._destinations.items()}
 
     def unready_because(self) -> str | None:
         """Why an event would not be accepted now; None if it would."""
@@ -341,7 +361,7 @@ class App:
     def status(self) -> Mapping[str, Any]:
         """The gateway for a person or a script: no secret, no event data."""
         self._check_accounts()
-        snapshot = self.snapshot()
+        snapshot, senders = self.snapshot(), self.senders()
         return {
             "version": __version__,
             "state": self._state.value,
@@ -349,7 +369,7 @@ class App:
             "uptime_seconds": round(time.time() - self._started_at, 3),
             "receiver": {"listen": self.receiver_addresses, "connections": snapshot.receiver.connections},
             "destinations": {
-                name: destination_status(statistics, self._destinations[name].sender.status())
+                name: destination_status(statistics, senders[name])
                 for name, statistics in snapshot.destinations.items()
             },
             "configuration": masked(self._config),
@@ -370,14 +390,13 @@ class App:
         )
 
 
-def _refuse_conflicts(found: Change) -> None:
-    """Raises ConfigError where what is new does not go with what stays, as a listener without its tokens."""
+def refuse_unusable(found: Change) -> None:
+    """Raises ConfigError where what is new does not go with what stays, as a listener without its tokens.
+
+    Also for directories of dead letters that cannot be used.
+    """
     if faults := [ConfigFault(conflict.keys[0], conflict.message) for conflict in conflicts(found.config)]:
         raise ConfigError(faults)
-
-
-def _refuse_unwritable(found: Change) -> None:
-    """Raises ConfigError for directories of dead letters that cannot be used."""
     paths = {
         f"destinations.{name}.dead_letters.path": each.dead_letters.path
         for name, each in found.config.destinations.items()
@@ -392,7 +411,7 @@ def _warn(config: Config) -> None:
 
 
 @contextmanager
-def _naming(key: str) -> Iterator[None]:
+def naming(key: str) -> Iterator[None]:
     """Say which key named the address that cannot be listened on."""
     try:
         yield

@@ -21,7 +21,13 @@ from prometheus_client.registry import Collector
 
 from gateway import __version__
 from gateway.errors import Reason
-from gateway.snapshots import DestinationStatistics, Histogram, ReceiverStatistics, StorageStatistics
+from gateway.snapshots import (
+    DestinationStatistics,
+    Histogram,
+    ReceiverStatistics,
+    StorageStatistics,
+    WorkersStatistics,
+)
 
 Sample = tuple[tuple[str, ...], float | Histogram]
 """The values of a metric's labels, and its own."""
@@ -51,6 +57,7 @@ class Snapshot(Struct, frozen=True):
     receiver: ReceiverStatistics
     destinations: Mapping[str, DestinationStatistics]
     storage: StorageStatistics
+    workers: WorkersStatistics = WorkersStatistics()
 
 
 class MetricDefinition(Struct, frozen=True):
@@ -200,6 +207,12 @@ METRICS: tuple[MetricDefinition, ...] = (
         ),
     ),
     _gauge(
+        "events_unaccounted",
+        "Events accepted and neither settled nor held: lost, as with the memory of a worker that was killed.",
+        _D,
+        _each(lambda destination: destination.unaccounted),
+    ),
+    _gauge(
         "buffer_bytes",
         "Room that the held events take: their JSON and a fixed overhead for each.",
         _D,
@@ -306,6 +319,18 @@ METRICS: tuple[MetricDefinition, ...] = (
         "Records of journal and spill that could not be read at the start, and were set aside.",
         (),
         _stored(lambda storage: storage.set_aside),
+    ),
+    _gauge(
+        "workers",
+        "Processes that take events.",
+        (),
+        lambda snapshot: [((), snapshot.workers.alive)],
+    ),
+    _counter(
+        "worker_restarts",
+        "Workers that ended unasked, and were replaced.",
+        (),
+        lambda snapshot: [((), snapshot.workers.restarts)],
     ),
 )
 

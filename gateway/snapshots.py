@@ -82,6 +82,14 @@ class StorageStatistics(Struct):
         self.set_aside += other.set_aside
 
 
+class WorkersStatistics(Struct, frozen=True):
+    """The processes that take events."""
+
+    alive: int = 1
+    restarts: int = 0
+    """Those that have ended unasked, and were replaced."""
+
+
 class DestinationCounters(Struct):
     """What has happened at one destination since the start. Raised by the pipeline alone."""
 

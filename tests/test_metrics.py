@@ -49,6 +49,9 @@ DOCUMENTED = {
 
 BEYOND = {
     "gateway_dead_letters_dropped": ("counter", {D}),
+    "gateway_events_unaccounted": ("gauge", {D}),
+    "gateway_workers": ("gauge", set[str]()),
+    "gateway_worker_restarts": ("counter", set[str]()),
     "gateway_connections": ("gauge", set[str]()),
     "gateway_requests_per_second_limit": ("gauge", {D}),
     "gateway_journal_commit_seconds": ("histogram", set[str]()),

@@ -39,6 +39,9 @@ _encode = msgspec.json.Encoder(enc_hook=str).encode
 class Operations(Protocol):
     """What the administration interface may ask of the gateway, and tell it."""
 
+    async def refresh(self) -> None:
+        """Bring up to date what the following say; bounded, about a second at most."""
+
     def snapshot(self) -> Snapshot:
         """Every figure at this moment."""
 
@@ -100,6 +103,7 @@ class Admin:
             self._runner = None
 
     async def _metrics(self, request: web.Request) -> web.Response:
+        await self._operations.refresh()
         body, content_type = metrics.render(self._registry, request.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": content_type})
 
@@ -107,12 +111,14 @@ class Admin:
         return web.Response(text="ok\n")
 
     async def _readyz(self, _request: web.Request) -> web.Response:
+        await self._operations.refresh()
         reason = self._operations.unready_because()
         return (
             web.Response(text="ready\n") if reason is None else web.Response(text=f"{reason}\n", status=503)
         )
 
     async def _status(self, _request: web.Request) -> web.Response:
+        await self._operations.refresh()
         return web.Response(body=_encode(self._operations.status()), content_type="application/json")
 
     async def _drain(self, request: web.Request) -> web.Response:

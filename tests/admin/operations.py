@@ -19,6 +19,9 @@ class FakeOperations:
         self.faults: list[ConfigFault] = []
         """Of the configuration, at the next reload."""
 
+    async def refresh(self) -> None:
+        """All is up to date."""
+
     def snapshot(self) -> Snapshot:
         return Snapshot(ReceiverStatistics(requests={202: 3}), {}, StorageStatistics())
 
