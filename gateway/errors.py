@@ -30,7 +30,6 @@ class Reason(StrEnum):
     INVALID_UTF8 = "invalid_utf8"
     TOO_LARGE = "too_large"
     TOO_DEEP = "too_deep"
-    TOO_MANY_ATTRIBUTES = "too_many_attributes"
     UNDELIVERABLE = "undeliverable"
     MALFORMED_HTTP = "malformed_http"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"

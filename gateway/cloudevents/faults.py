@@ -30,8 +30,8 @@ _RULES = {
     Reason.INVALID_JSON: "the body is not JSON",
     Reason.INVALID_UTF8: "the attribute {} is not UTF-8",
     Reason.TOO_DEEP: f"the JSON is nested deeper than {MAX_DEPTH} levels",
-    Reason.TOO_MANY_ATTRIBUTES: f"the event has more than {MAX_ATTRIBUTES} attributes",
-    Reason.TOO_LARGE: f"the event is larger than {MAX_EVENT_BYTES} bytes",
+    Reason.TOO_LARGE: f"the event is larger than {MAX_EVENT_BYTES} bytes, or has more than {MAX_ATTRIBUTES}"
+    " attributes",
 }
 _EXCEPTIONS: dict[tuple[Reason, str | None], str] = {
     (Reason.INVALID_NAME, "data"): "data is no attribute: the name is reserved",
@@ -73,8 +73,13 @@ def invalid(reason: Reason, attribute: str | None = None) -> InvalidEventError:
 def require_size(json: bytes, *, base64_bytes: int) -> None:
     """Raise EventTooLargeError if the event's compact JSON, of which so much is base64, is over its limit."""
     if len(json) - base64_bytes // 4 > MAX_EVENT_BYTES:
-        too_large = Fault(Reason.TOO_LARGE)
-        raise EventTooLargeError(describe(too_large), too_large)
+        raise too_large()
+
+
+def too_large() -> EventTooLargeError:
+    """The refusal of an event with too many bytes or attributes."""
+    found = Fault(Reason.TOO_LARGE)
+    return EventTooLargeError(describe(found), found)
 
 
 def invalid_batch(refused: Sequence[tuple[int, Sequence[Fault]]], *, events: int) -> InvalidEventError:

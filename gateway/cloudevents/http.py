@@ -21,7 +21,7 @@ from gateway.cloudevents.attributes import (
     speaks_utf8,
     value_fault,
 )
-from gateway.cloudevents.faults import fault, invalid, invalid_event, require_size
+from gateway.cloudevents.faults import fault, invalid_event, require_size, too_large
 from gateway.cloudevents.json import read_batch, read_event
 from gateway.cloudevents.jsontext import read_value
 from gateway.cloudevents.limits import MAX_ATTRIBUTES
@@ -184,7 +184,7 @@ def _read_each(headers: Headers) -> dict[str, str]:
             faults.append(fault(reason, name))
         attributes[name] = text or ""
     if len(attributes) > MAX_ATTRIBUTES:
-        raise invalid(Reason.TOO_MANY_ATTRIBUTES)
+        raise too_large()
     if faults or not attributes.keys() >= _TOLD:
         missing = [fault(Reason.MISSING_ATTRIBUTE, name) for name in REQUIRED if name not in attributes]
         raise invalid_event(missing + faults)
