@@ -17,7 +17,17 @@ from msgspec import Struct
 from gateway.event import Event
 from gateway.pipeline import journal_table as table
 from gateway.pipeline.journal_record import State, body_of
-from gateway.pipeline.journal_salvage import HEAD, PAGE_BYTES, Row, WalEnd, read_wal, salvage
+from gateway.pipeline.journal_salvage import (
+    HEAD,
+    PAGE_BYTES,
+    Pages,
+    Row,
+    Wal,
+    WalEnd,
+    read_wal,
+    salvage,
+    torn_rows,
+)
 
 NAME = "journal.sqlite"
 
@@ -35,6 +45,9 @@ _DISK_ERRORS = {
 }
 """What is no fault of the file's content."""
 
+_Identity = tuple[int, int]
+"""A file's device and its number there."""
+
 
 class Appended(Struct, frozen=True):
     """The events of one request on their way into the file."""
@@ -48,8 +61,8 @@ class Appended(Struct, frozen=True):
 class Found(Struct, frozen=True):
     """What the file held at its opening."""
 
-    rows: Sequence[Row]
-    """In ascending order of their numbers."""
+    rows: list[Row]
+    """In ascending order of their numbers; for who takes them to empty, since they may be many."""
     torn: int | None = None
     """So many are of a write that did not come to its end: a killed process leaves one, or a cut WAL."""
     set_aside: Path | None = None
@@ -70,6 +83,9 @@ class JournalFile:
         self._salvaging = directory / f"{NAME}.salvaging"
         self._draft = directory / f".{NAME}.draft"
         self._connection: sqlite3.Connection | None = None
+        self._identity: _Identity | None = None
+        self._wal_identity: _Identity | None = None
+        """None between two connections: then there is nothing that stands only in the WAL."""
 
     def open(self) -> Found:
         """Read everything, whatever state the file is in, and make it ready to be written."""
@@ -80,6 +96,7 @@ class JournalFile:
                     self._connection = self._connect()
                 table.prove(self._connection)
                 table.vacuum(self._connection)
+                self._identity, self._wal_identity = _identity(self._path.stat()), _identity(self._wal.stat())
             except BaseException:
                 if self._connection is not None:
                     self._abandon()
@@ -87,11 +104,13 @@ class JournalFile:
             return found
 
     def reopen(self) -> None:
-        """A new connection, proven to write; to the file that is there, and never a new one."""
+        """A new connection, proven to write; to the file that was opened, and never another or a new one."""
         with _clear_errors(self._path):
             self._abandon()
+            self._look()
             self._connection = self._connect()
             table.prove(self._connection)
+            self._wal_identity = _identity(self._wal.stat())
 
     def append(self, group: Sequence[Appended]) -> None:
         """Put every event of the group on disk, or none."""
@@ -125,6 +144,15 @@ class JournalFile:
         return sum([_size(path) for path in (self._path, self._wal)])
 
     @property
+    def is_in_place(self) -> bool:
+        """Whether the files that were opened are still those under their names, where a start looks."""
+        try:
+            self._look()
+        except OSError:
+            return False
+        return True
+
+    @property
     def set_aside(self) -> Sequence[Path]:
         """Damaged files that wait for an operator."""
         return sorted(self._directory.glob(f"{NAME}.damaged-*"))
@@ -144,6 +172,7 @@ class JournalFile:
     def _abandon(self) -> None:
         """Let go of a connection that cannot write: its WAL may go, and then nothing is missing."""
         self._disconnect()
+        self._wal_identity = None
         with suppress(OSError):
             self._wal.touch(mode=0o600)
 
@@ -176,10 +205,17 @@ class JournalFile:
         """The connection, with room in the WAL and both files still where they were."""
         if self._connection is None:
             raise OSError(errno.EBADF, "the journal is not open")
-        self._path.stat()  # whoever removed it has what is written next
-        if self._wal.stat().st_size > WAL_BYTES:
+        if self._look() > WAL_BYTES:
             table.checkpoint(self._connection)
         return self._connection
+
+    def _look(self) -> int:
+        """The WAL's size. Raises OSError where a file is gone, or another's: what is written would go too."""
+        database, wal = self._path.stat(), self._wal.stat()
+        is_ours = _identity(database) == self._identity
+        if not is_ours or self._wal_identity not in {None, _identity(wal)}:
+            raise OSError(errno.ESTALE, "another file has taken the journal's place", str(self._path))
+        return wal.st_size
 
     def _read_or_make(self) -> Found:
         if not self._path.exists() and not _size(self._wal):
@@ -187,7 +223,7 @@ class JournalFile:
             return Found([])
         lacks_wal = not self._wal.exists()
         wal = read_wal(_bytes_of(self._wal))
-        torn = salvage(_bytes_of(self._path), wal).rows if wal.end is WalEnd.TORN else None
+        torn = self._torn_rows(wal) if wal.end is WalEnd.TORN else None
         content = None
         if wal.end is not WalEnd.DAMAGED and self._begins_well():
             content = self._read()
@@ -197,7 +233,12 @@ class JournalFile:
             return self._salvage()
         if torn is not None:
             return self._complete(content, torn)
-        return Found(table.in_order(content.rows), lacks_wal=lacks_wal and content.is_open)
+        return Found(content.rows, lacks_wal=lacks_wal and content.is_open)
+
+    def _torn_rows(self, wal: Wal) -> Mapping[int, Row]:
+        """Read before SQLite opens the file: who closes it after that has lifted SQLite's lock."""
+        with _pages_of(self._path) as pages:
+            return torn_rows(pages, wal)
 
     def _begins_well(self) -> bool:
         """Its head may be damaged so that SQLite takes it for another kind of good file, or an empty one."""
@@ -220,10 +261,10 @@ class JournalFile:
     def _complete(self, content: table.Content, readable: Mapping[int, Row]) -> Found:
         """Add what stands in the frames of a transaction without an end, and nowhere else."""
         assert self._connection is not None, "it was read over it"
-        torn = {number: row for number, row in readable.items() if number not in content.rows}
+        torn = [row for number, row in readable.items() if not table.has(self._connection, number)]
         with table.transaction(self._connection):
-            table.insert_rows(self._connection, torn.values())
-        return Found(table.in_order(content.rows | torn), torn=len(torn))
+            table.insert_rows(self._connection, torn)
+        return Found(_in_order([*content.rows, *torn]), torn=len(torn))
 
     def _take_up(self) -> Found:
         """Go on with a salvage that did not come to its end."""
@@ -246,8 +287,9 @@ class JournalFile:
 
     def _salvage(self) -> Found:
         self._move_wal_aside()
-        saved = salvage(_bytes_of(self._salvaging), read_wal(_bytes_of(_wal_of(self._salvaging))))
-        rows = table.in_order(saved.rows)
+        with _pages_of(self._salvaging) as pages:
+            saved = salvage(pages, read_wal(_bytes_of(_wal_of(self._salvaging))))
+        rows = _in_order(saved.rows.values())
         self._make(rows)
         return Found(rows, set_aside=self._name_damaged(), unreadable=saved.unreadable)
 
@@ -261,8 +303,8 @@ class JournalFile:
 
     def _make(self, rows: Iterable[Row]) -> None:
         """A new file with these rows, in its place once it is whole."""
-        for leftover in (self._draft, _wal_of(self._draft)):
-            leftover.unlink(missing_ok=True)
+        for leftover in ("", "-wal", "-shm"):
+            self._draft.with_name(f"{self._draft.name}{leftover}").unlink(missing_ok=True)
         self._draft.touch(mode=0o600)
         with closing(sqlite3.connect(self._draft, isolation_level=None)) as connection:
             for pragma in (
@@ -300,15 +342,43 @@ def _code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_MISUSE)
 
 
+def _in_order(rows: Iterable[Row]) -> list[Row]:
+    """Oldest first."""
+    return sorted(rows, key=lambda row: row[0].number)
+
+
+def _identity(found: os.stat_result) -> _Identity:
+    return found.st_dev, found.st_ino
+
+
+@contextmanager
+def _pages_of(path: Path) -> Iterator[Pages]:
+    """The database's pages, each read when it is asked for; none of a file that is not there."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield Pages(0, _no_page)
+        return
+    try:
+        size = os.fstat(descriptor).st_size
+        yield Pages(size, lambda start: os.pread(descriptor, PAGE_BYTES, start))
+    finally:
+        os.close(descriptor)
+
+
+def _no_page(start: int) -> bytes:
+    raise AssertionError(f"a page at {start} of no file")
+
+
 def _wal_of(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
 
-def _bytes_of(path: Path) -> bytes:
+def _bytes_of(path: Path) -> memoryview:
     try:
-        return path.read_bytes()
+        return memoryview(path.read_bytes())  # of which a part is no copy
     except FileNotFoundError:
-        return b""
+        return memoryview(b"")
 
 
 def _size(path: Path) -> int:

@@ -6,6 +6,7 @@ Both carry a checksum, so that bytes found in a damaged file are known for what 
 
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from zlib import crc32
 
 from msgspec import Struct
@@ -57,8 +58,7 @@ def read_body(number: int, body: object) -> Record | None:
         return None
     received_at, length = _HEAD.unpack_from(body, _SUM_BYTES)
     start = _SUM_BYTES + _HEAD.size
-    names = body[start : start + length].decode()
-    return Record(number, received_at, tuple(names.split(",")), body[start + length :])
+    return Record(number, received_at, _names(body[start : start + length]), body[start + length :])
 
 
 def state_text(number: int, state: State) -> str:
@@ -89,6 +89,12 @@ def _body(number: int, received_at: float, names: bytes, json: bytes) -> bytes:
     head = _HEAD.pack(received_at, len(names)) + names
     total = crc32(json, crc32(head, _seed(number)))
     return b"".join((total.to_bytes(_SUM_BYTES, "big"), head, json))
+
+
+@lru_cache(256)
+def _names(joined: bytes) -> tuple[str, ...]:
+    """Kept, since many records of a file share them."""
+    return tuple(joined.decode().split(","))
 
 
 def _seed(number: int) -> int:

@@ -12,7 +12,7 @@ WAL is damaged a settled record may come back: rather twice than never.
 import struct
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum, auto
 
 from msgspec import Struct
@@ -80,22 +80,70 @@ class Salvage(Struct, frozen=True):
     """Records that are known to have been there and cannot be read, and pages that are none."""
 
 
-def salvage(database: Page, wal: Wal) -> Salvage:
+class Pages:
+    """The pages of a database file by their numbers, from 1 on, under those that were put in their places.
+
+    `read` gives the bytes of a page from where it starts in the file: so one page at a time is in memory.
+    """
+
+    def __init__(self, size: int, read: Callable[[int], Page]) -> None:
+        self._count = -(-size // PAGE_BYTES)
+        self._read = read
+        self._put: dict[int, Page] = {}
+
+    def __len__(self) -> int:
+        """At least as many as there are."""
+        return self._count + len(self._put)
+
+    def numbers(self) -> Iterator[int]:
+        """Of all there are, in ascending order."""
+        yield from range(1, self._count + 1)
+        yield from sorted([number for number in self._put if number > self._count])
+
+    def get(self, number: int) -> Page | None:
+        """The page, or None."""
+        if number in self._put:
+            return self._put[number]
+        if not 0 < number <= self._count:
+            return None
+        return _padded(self._read((number - 1) * PAGE_BYTES), PAGE_BYTES)
+
+    def put(self, number: int, page: Page) -> None:
+        """Another page in that one's place, in memory."""
+        self._put[number] = page
+
+    def under(self, frames: Iterable[Frame]) -> "Pages":
+        """These pages, but for those that the frames have."""
+        pages = Pages(self._count * PAGE_BYTES, self._read)
+        pages._put = self._put | {frame.page_number: frame.page for frame in frames}
+        return pages
+
+
+def salvage(pages: Pages, wal: Wal) -> Salvage:
     """Every record that can be read, once. Nothing is asked of the files but their bytes."""
-    pages = {
-        number: _padded(database[start : start + PAGE_BYTES], PAGE_BYTES)
-        for number, start in enumerate(range(0, len(database), PAGE_BYTES), start=1)
-    }
     loose: list[Page] = []
     for transaction in _transactions(wal.frames):
         loose += _apply(transaction, pages)
     rows: dict[int, Row] = {}
-    unreadable = sum([_read_page(page, pages, rows) for number, page in pages.items() if number > 1])
-    beside = pages | {frame.page_number: frame.page for frame in wal.frames if not frame.is_sound}
-    for page in loose:
-        _read_page(page, pages, rows)
-        _read_page(page, beside, rows)
+    unreadable = sum([_read_numbered(number, pages, rows) for number in pages.numbers() if number > 1])
+    _read_loose(loose, pages, wal, rows)
     return Salvage(rows, unreadable)
+
+
+def torn_rows(pages: Pages, wal: Wal) -> dict[int, Row]:
+    """The records of the pages that a transaction without an end has written, be they elsewhere as well.
+
+    All others stand where SQLite finds them.
+    """
+    transaction: Sequence[Frame] = ()
+    loose: list[Page] = []
+    for transaction in _transactions(wal.frames):
+        loose = _apply(transaction, pages)
+    rows: dict[int, Row] = {}
+    for number in {frame.page_number for frame in transaction if frame.is_sound} - {1}:
+        _read_numbered(number, pages, rows)
+    _read_loose(loose, pages, wal, rows)
+    return rows
 
 
 def read_wal(wal: Page) -> Wal:
@@ -153,7 +201,7 @@ def _transactions(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
         yield transaction
 
 
-def _apply(transaction: Sequence[Frame], pages: dict[int, Page]) -> list[Page]:
+def _apply(transaction: Sequence[Frame], pages: Pages) -> list[Page]:
     """Put a transaction's pages in place; the pages to be read beside them if some of it is missing.
 
     Then a record that is on no page any more may have moved to one that is lost.
@@ -164,13 +212,26 @@ def _apply(transaction: Sequence[Frame], pages: dict[int, Page]) -> list[Page]:
         if not frame.is_sound:
             loose.append(frame.page)
             continue
-        if not is_whole and frame.page_number in pages:
-            loose.append(pages[frame.page_number])
-        pages[frame.page_number] = frame.page
+        if not is_whole and (former := pages.get(frame.page_number)) is not None:
+            loose.append(former)
+        pages.put(frame.page_number, frame.page)
     return loose
 
 
-def _read_page(page: Page, pages: dict[int, Page], rows: dict[int, Row]) -> int:
+def _read_loose(loose: Iterable[Page], pages: Pages, wal: Wal, rows: dict[int, Row]) -> None:
+    """Pages that are in no place: what they lead on to may be a page in its place, or another that is not."""
+    beside = pages.under([frame for frame in wal.frames if not frame.is_sound])
+    for page in loose:
+        _read_page(page, pages, rows)
+        _read_page(page, beside, rows)
+
+
+def _read_numbered(number: int, pages: Pages, rows: dict[int, Row]) -> int:
+    page = pages.get(number)
+    return 0 if page is None else _read_page(page, pages, rows)
+
+
+def _read_page(page: Page, pages: Pages, rows: dict[int, Row]) -> int:
     """Add the records of a page, where it is a leaf, to those found; how many cannot be read."""
     if page[0] in {_FREE_OR_OVERFLOW, _INTERIOR}:
         return 0
@@ -190,7 +251,7 @@ def _read_page(page: Page, pages: dict[int, Page], rows: dict[int, Row]) -> int:
     return unreadable
 
 
-def _read_cell(page: Page, start: int, pages: dict[int, Page]) -> Row | None:
+def _read_cell(page: Page, start: int, pages: Pages) -> Row | None:
     """The record of a leaf's cell, or None. Raises IndexError or ValueError for what is no cell."""
     size, start = _varint(page, start)
     number, start = _varint(page, start)
@@ -207,7 +268,7 @@ def _read_cell(page: Page, start: int, pages: dict[int, Page]) -> Row | None:
     return record, read_state(number, bytes(payload[head_end:state_end]).decode(errors="replace"))
 
 
-def _payload(page: Page, start: int, size: int, pages: dict[int, Page]) -> Page | None:
+def _payload(page: Page, start: int, size: int, pages: Pages) -> Page | None:
     """A cell's content, put together from its overflow pages; None if one of them is missing."""
     if size <= _LOCAL_MAX:
         return page[start : start + size]

@@ -38,7 +38,8 @@ OPEN, CLOSED = 1, 0
 class Content(Struct, frozen=True):
     """What SQLite finds in a file that can be trusted."""
 
-    rows: dict[int, Row]
+    rows: list[Row]
+    """In ascending order of their numbers."""
     is_open: bool
     """It was not closed."""
 
@@ -51,18 +52,18 @@ def content(connection: sqlite3.Connection) -> Content | None:
         return None
     if value(connection, "PRAGMA quick_check(1)") != "ok":
         return None
-    rows: dict[int, Row] = {}
-    for number, state, body in connection.execute("SELECT number, state, body FROM records"):
+    rows: list[Row] = []
+    for number, state, body in connection.execute("SELECT number, state, body FROM records ORDER BY number"):
         record = read_body(number, body)
         if record is None:
             return None
-        rows[number] = (record, read_state(number, state))
+        rows.append((record, read_state(number, state)))
     return Content(rows, value(connection, "PRAGMA user_version") == OPEN)
 
 
-def in_order(rows: Mapping[int, Row]) -> list[Row]:
-    """Oldest first."""
-    return [rows[number] for number in sorted(rows)]
+def has(connection: sqlite3.Connection, number: int) -> bool:
+    """Whether there is a record of that number."""
+    return bool(connection.execute("SELECT 1 FROM records WHERE number = ?", (number,)).fetchall())
 
 
 def value(connection: sqlite3.Connection, pragma: str) -> object:
@@ -93,6 +94,12 @@ def insert(connection: sqlite3.Connection, rows: Sequence[tuple[int, bytes]]) ->
 
 def delete(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
     """Take records out, those that are there."""
+    if not numbers:
+        return
+    first, last = min(numbers), max(numbers)
+    if last - first + 1 == len(numbers) == len(set(numbers)):  # the usual case, in half the time
+        connection.execute("DELETE FROM records WHERE number BETWEEN ? AND ?", (first, last))
+        return
     connection.execute(
         "DELETE FROM records WHERE number IN (SELECT value FROM json_each(?))", (json.dumps(list(numbers)),)
     )

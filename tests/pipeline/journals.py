@@ -1,11 +1,16 @@
 """Journal files with something in them, and what can happen to a disk."""
 
+import errno
 import hashlib
+import math
+import os
 import resource
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from gateway.event import Event
 from gateway.pipeline.journal_file import NAME, Appended, Found, JournalFile
@@ -23,6 +28,55 @@ def files_may_grow_to(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+class Disk(Executor):
+    """A thread that does its work at once, and none of it while the disk hangs."""
+
+    def __init__(self) -> None:
+        self._answers: float = math.inf
+        """So many more before it hangs."""
+        self._is_failing = False
+        self._work: list[Callable[[], None]] = []
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """Do it, now or when the disk answers again."""
+        future: Future[Any] = Future()
+
+        def run() -> None:
+            is_failing, self._is_failing = self._is_failing, False
+            try:
+                done = function(*args, **kwargs)
+            except OSError as error:
+                future.set_exception(error)
+            else:
+                if is_failing:
+                    future.set_exception(OSError(errno.EIO, os.strerror(errno.EIO)))
+                else:
+                    future.set_result(done)
+
+        future.set_running_or_notify_cancel()
+        self._answers -= 1
+        if self._answers < 0:
+            self._work.append(run)
+        else:
+            run()
+        return future
+
+    def hang(self, *, after: int = 0) -> None:
+        """From now on, or once it has done some more."""
+        self._answers = after
+
+    def fail_after_next(self) -> None:
+        """It does what it is given next, and says that it has failed."""
+        self._is_failing = True
+
+    def answer(self) -> None:
+        """Do what was left, and all that comes."""
+        self._answers = math.inf
+        work, self._work = self._work, []
+        for run in work:
+            run()
 
 
 def token(number: int) -> bytes:

@@ -13,10 +13,11 @@ import pytest
 from gateway.cloudevents.json import read_event
 from gateway.errors import InvalidEventError
 from gateway.event import Event
-from gateway.pipeline.journal import AGAIN_SECONDS, GROUP_BYTES, SETTLE_SECONDS, Journal
+from gateway.pipeline.journal import Journal
 from gateway.pipeline.journal_file import NAME
+from gateway.pipeline.journal_writer import AGAIN_SECONDS, GROUP_BYTES, HANG_SECONDS, SETTLE_SECONDS
 from gateway.pipeline.spill import RestoredEvent
-from tests.pipeline.journals import WAL_NAME, copy_of, files_may_grow_to, overwrite
+from tests.pipeline.journals import WAL_NAME, Disk, copy_of, files_may_grow_to, overwrite
 from tests.support.build import entry, event, events
 from tests.support.clock import now, on_virtual_clock, settle, until
 from tests.support.receipt import FakeReceipt
@@ -25,15 +26,17 @@ LITTLE = 50_000
 """No room for what a write takes to be proven, but for a small one."""
 
 
-def journal(directory: Path) -> Journal:
+def journal(directory: Path, on: Disk | None = None) -> Journal:
     """Not yet open."""
-    return Journal(directory, lambda json, received_at: read_event(json, received_at=received_at))
+    return Journal(
+        directory, lambda json, received_at: read_event(json, received_at=received_at), on or Disk()
+    )
 
 
 @asynccontextmanager
-async def running(directory: Path) -> AsyncIterator[Journal]:
+async def running(directory: Path, on: Disk | None = None) -> AsyncIterator[Journal]:
     """From its start to its end."""
-    started = journal(directory)
+    started = journal(directory, on)
     started.open()
     try:
         yield started
@@ -90,13 +93,18 @@ async def test_an_event_is_on_disk_when_it_is_said_to_be(tmp_path: Path) -> None
 async def test_nothing_is_told_before_it_is_written(tmp_path: Path) -> None:
     """While the thread is in the file system it can be seen, and nobody has an answer."""
     told: list[bool] = []
-    async with running(tmp_path) as started:
+    disk = Disk()
+    async with running(tmp_path, on=disk) as started:
         assert not started.is_writing
+        disk.hang()
         started.append(events(1), ("orders",), told.append)
-        await asyncio.sleep(0)
+        await settle()
         assert started.is_writing
         assert told == []
-    assert told == [True]
+        disk.answer()
+        await settle()
+        assert not started.is_writing
+        assert told == [True]
 
 
 @on_virtual_clock
@@ -109,12 +117,15 @@ async def test_requests_that_come_during_a_write_share_the_next(tmp_path: Path) 
         told.append(name)
 
     names = ["first", *map(str, range(100))]
-    async with running(tmp_path) as started:
+    disk = Disk()
+    async with running(tmp_path, on=disk) as started:
+        disk.hang()
         first = asyncio.create_task(post(started, "first"))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        assert started.is_writing
-        await asyncio.gather(first, *[post(started, name) for name in names[1:]])
+        await settle()
+        others = [asyncio.create_task(post(started, name)) for name in names[1:]]
+        await settle()
+        disk.answer()
+        await asyncio.gather(first, *others)
         assert told == names
         assert commits(started) == 2
     assert await ids_in(tmp_path) == names
@@ -220,16 +231,28 @@ async def test_what_is_handed_out_is_handed_out_once(tmp_path: Path) -> None:
 
 
 @on_virtual_clock
-async def test_records_of_no_destination_are_counted_and_stay(tmp_path: Path) -> None:
-    """One may come back into the configuration."""
+async def test_records_of_destinations_that_do_not_use_it_are_counted_and_stay(tmp_path: Path) -> None:
+    """One may come back into the configuration, or name this journal again; each is counted for itself."""
     async with running(tmp_path) as started:
         await append(started, events(3), "gone")
         await append(started, events(2), "gone", "here")
     async with running(tmp_path) as started:
-        assert started.strangers(["here"]) == 3
-        assert started.strangers(["here", "gone"]) == 0
-        assert started.strangers([]) == 5
+        assert len(started.fetch("here")) == 2
+        assert started.strangers(["here"]) == {"gone": 5}
+        assert started.strangers([]) == {"gone": 5, "here": 2}
+        assert started.strangers(["here", "gone"]) == {}
     assert await ids_in(tmp_path, "gone") == ["0", "1", "2", "0", "1"]
+
+
+@on_virtual_clock
+async def test_what_nobody_has_fetched_does_not_stay_in_memory(tmp_path: Path) -> None:
+    """It is bounded by nothing; once the strangers are counted, the file alone has it."""
+    async with running(tmp_path) as started:
+        await append(started, events(3), "gone")
+    async with running(tmp_path) as started:
+        started.strangers(["here"])
+        assert started.fetch("gone") == []
+    assert await ids_in(tmp_path, "gone") == ["0", "1", "2"]
 
 
 @on_virtual_clock
@@ -317,6 +340,126 @@ async def test_a_directory_that_has_gone_is_an_obstacle_and_no_crash(tmp_path: P
         assert started.obstacle == "No such file or directory"
         await until(now() + 2 * AGAIN_SECONDS)
         assert started.obstacle is not None
+    assert started.obstacle is not None, "to close it is not to write it"
+
+
+@on_virtual_clock
+async def test_a_receipt_keeps_only_what_a_start_would_find(tmp_path: Path) -> None:
+    """Known at the next write or flush; once the files are back, so is what stands in them."""
+    async with running(tmp_path / "journal") as started:
+        (number,), _ = await append(started, events(1))
+        receipt = started.record(number, "orders", None)
+        await started.flush()
+        assert receipt.keeps(entry())
+        (tmp_path / "journal").rename(tmp_path / "elsewhere")
+        await started.flush()
+        assert not receipt.keeps(entry())
+        (tmp_path / "elsewhere").rename(tmp_path / "journal")
+        await until(now() + 2 * AGAIN_SECONDS)
+        assert receipt.keeps(entry())
+        assert started.obstacle is None
+
+
+@on_virtual_clock
+async def test_a_refused_write_says_as_well_whether_the_journal_is_still_there(tmp_path: Path) -> None:
+    """So that what is held can be spilled before the end; a disk that is only full keeps what it has."""
+    async with running(tmp_path / "journal") as started:
+        (number,), _ = await append(started, events(1))
+        receipt = started.record(number, "orders", None)
+        with files_may_grow_to(1000):
+            assert not (await append(started, events(1)))[1]
+            assert receipt.keeps(entry())
+        await until(now() + 2 * AGAIN_SECONDS)
+        shutil.rmtree(tmp_path / "journal")
+        assert not (await append(started, events(1)))[1]
+        assert not receipt.keeps(entry())
+
+
+@on_virtual_clock
+async def test_another_file_in_its_place_is_not_written_and_keeps_nothing(tmp_path: Path) -> None:
+    """A copy brought back, for instance: what is written to the old file is not there."""
+    async with running(tmp_path / "journal") as started:
+        (number,), _ = await append(started, [event("1")])
+        copy_of(tmp_path / "journal", tmp_path / "copy")
+        shutil.rmtree(tmp_path / "journal")
+        (tmp_path / "copy").rename(tmp_path / "journal")
+        assert not (await append(started, [event("2")]))[1]
+        assert started.obstacle == "another file has taken the journal's place"
+        await until(now() + 3 * AGAIN_SECONDS)
+        assert started.obstacle is not None
+        assert not started.record(number, "orders", None).keeps(entry())
+    assert await ids_in(tmp_path / "journal") == ["1"]
+
+
+@on_virtual_clock
+async def test_what_was_refused_does_not_stay_on_the_disk(tmp_path: Path) -> None:
+    """The disk may have kept a group and failed after that: it goes without anything else to be settled."""
+    async with running(tmp_path / "a", on=(disk := Disk())) as started:
+        disk.fail_after_next()
+        assert not (await append(started, events(3)))[1]
+        assert await ids_in(copy_of(tmp_path / "a", tmp_path / "b")) == ["0", "1", "2"]
+        await until(now() + 2 * AGAIN_SECONDS)
+        assert started.obstacle is None
+        assert await ids_in(copy_of(tmp_path / "a", tmp_path / "c")) == []
+
+
+@on_virtual_clock
+async def test_a_disk_that_does_not_answer_is_an_obstacle_while_it_lasts(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What comes is refused at once, what waits is too; what is being written hears how that ends."""
+    caplog.set_level(logging.INFO)
+    told: list[tuple[str, bool]] = []
+    async with running(tmp_path, on=(disk := Disk())) as started:
+        disk.hang()
+        started.append([event("writing")], ("orders",), lambda said: told.append(("writing", said)))
+        await settle()
+        started.append([event("waiting")], ("orders",), lambda said: told.append(("waiting", said)))
+        await until(now() + HANG_SECONDS - 0.1)
+        assert (started.obstacle, told) == (None, [])
+        await until(now() + 0.1)
+        assert started.obstacle == "the disk does not answer"
+        assert not (await append(started, [event("new")]))[1]
+        await until(now() + 100.0)
+        assert told == [("waiting", False)]
+        assert started.statistics().journal_failures == 1
+        disk.answer()
+        await settle()
+        assert started.obstacle is None
+        assert told == [("waiting", False), ("writing", True)]
+        assert (await append(started, [event("after")]))[1]
+    assert [record.levelno for record in caplog.records] == [logging.ERROR, logging.INFO]
+    assert await ids_in(tmp_path) == ["writing", "after"]
+
+
+@on_virtual_clock
+async def test_a_write_that_hangs_and_then_fails_is_one_failure(tmp_path: Path) -> None:
+    """It is tried again like any other."""
+    async with running(tmp_path, on=(disk := Disk())) as started:
+        disk.hang()
+        disk.fail_after_next()
+        refused = asyncio.create_task(append(started, events(1)))
+        await until(now() + HANG_SECONDS)
+        disk.answer()
+        assert not (await refused)[1]
+        assert started.obstacle == "Input/output error"
+        assert started.statistics().journal_failures == 1
+        await until(now() + AGAIN_SECONDS)
+        assert started.obstacle is None
+
+
+@on_virtual_clock
+async def test_a_close_that_nobody_waits_for_any_more_is_still_seen(tmp_path: Path) -> None:
+    """The thread is in the file system: the process must not wait for it at its end."""
+    started = journal(tmp_path, disk := Disk())
+    started.open()
+    disk.hang(after=1)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(5.0):
+            await started.aclose()
+    assert started.is_writing
+    disk.answer()
+    assert not started.is_writing
 
 
 @on_virtual_clock
@@ -426,7 +569,7 @@ async def test_an_event_that_is_none_any_more_stays_and_is_counted(
     """The next version may read it; the others are handed out."""
     async with running(tmp_path) as started:
         await append(started, events(3))
-    picky = Journal(tmp_path, partial(_read_all_but, "1"))
+    picky = Journal(tmp_path, partial(_read_all_but, "1"), Disk())
     picky.open()
     assert [each.event.id for each in picky.fetch("orders")] == ["0", "2"]
     assert picky.statistics().set_aside == 1
