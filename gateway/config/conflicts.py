@@ -1,5 +1,6 @@
 """What the values of a configuration may not be together. What one value may be is said by its type."""
 
+import os
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
@@ -90,20 +91,23 @@ def destination_conflicts(config: Config, destination: DestinationConfig) -> Ite
             f"flush.interval ({flush.interval}) is not less than delivery.max_age ({delivery.max_age}):"
             " events would expire while they wait for company",
         )
-    if (path := destination.dead_letters.path) and path == config.shutdown.spill:
+    spill, letters = _place(config.shutdown.spill), _place(destination.dead_letters.path)
+    if letters and letters == spill:
         yield Conflict(
             ("dead_letters.path", "shutdown.spill"),
             "dead_letters.path and shutdown.spill are the same directory",
         )
-    if (path := destination.buffer.journal) and path in (
-        config.shutdown.spill,
-        destination.dead_letters.path,
-    ):
+    if (journal := _place(destination.buffer.journal)) and journal in (spill, letters):
         yield Conflict(
             ("buffer.journal", "shutdown.spill", "dead_letters.path"),
             "buffer.journal is the same directory as shutdown.spill or dead_letters.path",
         )
     yield from _room_for_one(destination)
+
+
+def _place(path: str) -> str | None:
+    """The directory, however it is written; None where none is named."""
+    return os.path.abspath(path) if path else None  # noqa: PTH100 - Path.absolute keeps `..`
 
 
 def _room_for_one(destination: DestinationConfig) -> Iterator[Conflict]:
