@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from gateway.cloudevents.json import read_event
@@ -51,22 +52,25 @@ class Storage:
         self._spill_lock = disk.DirectoryLock(self._spill_directory) if self._spill_directory else None
         self._keeping = Keeping(self._spill)
         self._directories = _directories(config)
-        self._leftovers = _leftovers(config, member)
+        self._find_leftovers = partial(_leftovers, config, member)
+        self._leftovers = Leftovers(_read_back, journals=(), spills=())
 
     def open(self) -> None:
         """Take the directories, and read the journals. Blocking. Raises ConfigError: some cannot be used."""
         if faults := unwritable(self._directories):
             raise ConfigError(faults)
+        self._leftovers = self._find_leftovers()
         if self._spill_directory is not None:
             disk.make_directory(self._spill_directory)
         if self._spill_lock is not None and not self._spill_lock.acquire():
             raise ConfigError([ConfigFault("shutdown.spill", "another process uses this directory")])
-        for directory, journal in self._journals.items():
+        for journal in self._journals.values():
             try:
                 journal.open()
             except OSError as error:
-                key = next(key for key, path in self._directories.items() if _place(path) == directory)
-                fault = ConfigFault(key, f"the journal cannot be used: {error.strerror or error}")
+                name = next(name for name, store in self.stores.items() if store is journal)
+                key, reason = f"destinations.{name}.buffer.journal", error.strerror or error
+                fault = ConfigFault(key, f"the journal cannot be used: {reason}")
                 raise ConfigError([fault]) from error
         self._leftovers.open()
 
@@ -161,7 +165,7 @@ def _read_back(json: bytes, received_at: float) -> Event:
 
 def _leftovers(config: Config, member: Membership) -> Leftovers:
     """What other numbers of workers have left below the configured directories."""
-    journals = dict.fromkeys(each.buffer.journal for each in config.destinations.values())
+    journals = dict.fromkeys(_place(each.buffer.journal) for each in config.destinations.values())
     return Leftovers(
         _read_back,
         journals=[path for each in journals if each for path in member.orphans(Path(each))],

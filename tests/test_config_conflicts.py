@@ -1,5 +1,6 @@
 """What values may not be together, and at which key that is said."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +33,13 @@ from tests.support.configuration import PLUGINS, bus, config, faults
         ),
         ({"buffer": {"journal": "journal"}}, {"buffer": {"journal": "spill"}}, "buffer.journal"),
         ({"buffer": {"journal": "j"}}, {"buffer": {"journal": "dead-letters"}}, "buffer.journal"),
+        ({"shutdown": {"spill": "d"}}, {"shutdown": {"spill": "./d/../dead-letters/"}}, "shutdown.spill"),
+        ({"buffer": {"journal": "j"}}, {"buffer": {"journal": "./spill"}}, "buffer.journal"),
+        (
+            {"buffer": {"journal": ""}},
+            {"buffer": {"journal": str(Path("spill").absolute())}},
+            "buffer.journal",
+        ),
         ({"buffer": {"max_bytes": "256KiB"}}, {"buffer": {"max_bytes": "255KiB"}}, "buffer.max_bytes"),
         (
             {"orders": bus(max_event_bytes="64MiB")},

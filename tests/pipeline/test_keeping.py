@@ -19,10 +19,14 @@ from tests.support.receipt import FakeReceipt
 
 
 class Journaled(FakeReceipt):
-    """A receipt of what stands in a journal."""
+    """A receipt of what stands in a journal, as long as that does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_in_place = True
 
     def keeps(self, entry: Entry) -> bool:  # noqa: ARG002 - the receipt's signature
-        return True
+        return self.is_in_place
 
 
 class Slow(Executor):
@@ -124,6 +128,47 @@ async def test_what_is_journaled_stays_in_the_journal(
         (logging.WARNING, SPILLED, 1),
         (logging.WARNING, "events stay in the journal for the next start", 2),
     ]
+
+
+async def test_what_a_journal_keeps_no_more_is_spilled(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever removed it, the event is on disk; its receipt is told, so that it counts the attempts."""
+    gone, there = Journaled(), Journaled()
+    gone.is_in_place = False
+    assert await keeping(tmp_path).keep("orders", [entry("1", receipt=gone), entry("2", receipt=there)])
+    assert restored(tmp_path) == {"1": 0}
+    assert (gone.told, there.told) == ([("kept", "1")], [("kept", "2")])
+    assert [events for _, _, events in messages(caplog)] == [1, 1]
+
+
+@on_virtual_clock
+async def test_a_journal_that_comes_back_while_its_events_are_spilled_costs_a_second_copy(
+    tmp_path: Path,
+) -> None:
+    """Rather twice than never: both are told, and the file stays."""
+    threads, journal = Slow(), Journaled()
+    kept, entries = keeping(tmp_path, threads), [entry("1", receipt=journal)]
+    kept.secure("orders", entries)
+    assert entries[0].receipt is journal
+    journal.is_in_place = False
+    kept.secure("orders", entries)
+    journal.is_in_place = True
+    await threads.run()
+    assert await kept.keep("orders", entries)
+    assert restored(tmp_path) == {"1": 0}
+    assert journal.told == [("kept", "1")]
+
+
+async def test_without_a_spill_what_a_journal_keeps_no_more_is_lost_and_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """No word of a journal that is not there."""
+    journal = Journaled()
+    journal.is_in_place = False
+    assert not await Keeping(None).keep("orders", [entry("1", receipt=journal)])
+    assert journal.told == []
+    assert [(level, events) for level, _, events in messages(caplog)] == [(logging.ERROR, 1)]
 
 
 async def test_without_a_spill_only_what_is_journaled_outlives_the_process(
