@@ -47,15 +47,12 @@ async def connect(
             make_protocol,
             sock=connected,
             ssl=tls or verified_tls(),
-            server_hostname=origin.host.rstrip("."),  # of an absolute name a certificate knows no dot
+            server_hostname=origin.certified_name,
             ssl_shutdown_timeout=TLS_SHUTDOWN_SECONDS,
         )
     except TimeoutError as error:
         raise UnavailableError("timeout", f"{origin}: {error}") from error
-    except (
-        OSError,
-        ValueError,
-    ) as error:  # ssl.SSLError is an OSError, a name that TLS cannot take a ValueError
+    except (OSError, ValueError) as error:  # ssl.SSLError is the former; a name not for TLS is the latter
         detail = str(error) or "closed during the TLS handshake"
         raise UnavailableError("tls_failed", f"{origin}: {detail}") from error
     return protocol

@@ -83,9 +83,7 @@ class Pool:
             self._sweep_when_old(self._idle[0])
 
     def _forget(self, connection: Connection) -> None:
-        """Called when it is lost; those that wait may be closed by the server."""
+        """Called when it is lost. Among those that wait it is found out by `take`, or grows old."""
         self._open.discard(connection)
-        if connection in self._idle:
-            self._idle.remove(connection)
         if self._is_closing and not self._open:
             self._is_empty.set()

@@ -22,6 +22,11 @@ class Origin(Struct, frozen=True):
     """A name as the DNS has it, or an address without brackets."""
     port: int
 
+    @property
+    def certified_name(self) -> str:
+        """What a certificate must name: without the dot that an absolute name may end in."""
+        return self.host.rstrip(".")
+
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
 

@@ -164,6 +164,12 @@ def test_what_is_no_answer_is_refused(data: bytes) -> None:
     assert code_of(data) == code_of(data, piece=1) == "unreadable_answer"
 
 
+def test_another_protocol_is_not_switched_to() -> None:
+    """Nobody asked for it; the status says what happened."""
+    with pytest.raises(UnavailableError, match="status 101"):
+        read(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n")
+
+
 def big(size: int) -> bytes:
     return OK + b"Content-Length: %d\r\n\r\n" % size + b"x" * size
 

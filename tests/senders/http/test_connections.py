@@ -75,8 +75,9 @@ async def test_a_connection_that_waited_long_is_closed() -> None:
     async with serving(answering(HELLO)) as server, client_of() as client:
         url = server.url
         await asyncio.gather(client.post(url, {}, b""), client.post(url, {}, b""))
-        await until(30.0)
-        await client.post(url, {}, b"")
+        for moment in (20.0, 30.0):
+            await until(moment)
+            await client.post(url, {}, b"")
         await until(49.9)
         assert server.open == 2
         await until(50.1)
@@ -87,6 +88,32 @@ async def test_a_connection_that_waited_long_is_closed() -> None:
         assert server.open == 0
         await client.post(url, {}, b"")
         assert (server.accepted, server.open) == (3, 1)
+
+
+class LateLoop(asyncio.SelectorEventLoop):
+    """Learns of time only when it is told."""
+
+    slept_seconds = 0.0
+
+    def time(self) -> float:
+        """Later by what was slept."""
+        return super().time() + self.slept_seconds
+
+
+def test_a_connection_that_grew_old_while_the_machine_slept_is_not_used() -> None:
+    """The next request may come before any timer."""
+
+    async def play() -> int:
+        async with serving(echo) as server, client_of() as client:
+            await client.post(server.url, {}, b"")
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, LateLoop)
+            loop.slept_seconds = 60.0
+            await client.post(server.url, {}, b"")
+            return server.accepted
+
+    with asyncio.Runner(loop_factory=LateLoop) as runner:
+        assert runner.run(play()) == 2
 
 
 @pytest.mark.parametrize(
@@ -340,6 +367,35 @@ async def test_closing_ends_requests_under_way() -> None:
     async with serving(echo) as server:
         assert (await post(client, server.url, b"again")).body == b"again"
         await client.aclose()
+
+
+async def test_when_the_client_is_closed_its_connections_are() -> None:
+    """Not some time later: whoever stops the loop then leaves nothing open."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0)
+        loop, url = asyncio.get_running_loop(), URL(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        async with client_of() as client:
+            first = asyncio.ensure_future(post(client, url))
+            peer, _ = await loop.sock_accept(listening)
+            with peer:
+                await loop.sock_recv(peer, 1 << 16)
+                await loop.sock_sendall(peer, HELLO)
+                await first
+                await client.aclose()
+                assert peer.recv(1) == b""
+
+
+@pytest.mark.parametrize("turns", range(1, 8))
+async def test_a_connection_opened_while_the_client_closes_is_not_kept(turns: int) -> None:
+    """Its request may still be answered."""
+    async with serving(echo) as server, client_of() as client:
+        sending = asyncio.ensure_future(client.post(server.url, {}, b"late"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await client.aclose()
+        await asyncio.wait({sending})
+        assert sending.exception() is not None or sending.result().body == b"late"
+        await server.until_ended(server.accepted)
 
 
 async def test_an_error_never_repeats_the_request() -> None:

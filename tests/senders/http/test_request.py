@@ -80,6 +80,11 @@ def test_an_origin_is_scheme_host_and_port(url: str, origin: Origin) -> None:
     assert origin_of(URL(url)) == origin
 
 
+def test_a_certificate_knows_no_dot_at_a_names_end() -> None:
+    """To the DNS it is the same name."""
+    assert origin_of(URL("https://bus.example.com.")).certified_name == "bus.example.com"
+
+
 @pytest.mark.parametrize("url", ["ftp://a/b", "/a", "file:///etc/passwd"])
 def test_what_is_no_url_of_http_has_no_origin(url: str) -> None:
     """A caller's mistake, found before anything is opened."""
