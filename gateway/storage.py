@@ -140,9 +140,11 @@ class Storage:
 
 async def _close(journal: Journal) -> None:
     """As far as the disk lets it in good time."""
-    with suppress(TimeoutError):
+    try:
         async with asyncio.timeout(JOURNAL_CLOSE_SECONDS):
             await journal.aclose()
+    except TimeoutError:
+        log.warning("a journal cannot be closed: what was settled last may be sent again")
 
 
 def unwritable(directories: Mapping[str, str]) -> list[ConfigFault]:

@@ -16,6 +16,10 @@ from gateway.event import Event
 _HEAD = struct.Struct(">dH")
 """When it was received, and the length of its destinations' names."""
 
+_NUMBERED_HEAD = struct.Struct(">qdH")
+"""The same behind the record's number: what the checksum begins with."""
+
+_NUMBER_BYTES = 8
 _SUM_BYTES = 4
 
 
@@ -86,9 +90,8 @@ def owing(record: Record, state: State) -> Sequence[str]:
 
 
 def _body(number: int, received_at: float, names: bytes, json: bytes) -> bytes:
-    head = _HEAD.pack(received_at, len(names)) + names
-    total = crc32(json, crc32(head, _seed(number)))
-    return b"".join((total.to_bytes(_SUM_BYTES, "big"), head, json))
+    head = _NUMBERED_HEAD.pack(number, received_at, len(names)) + names
+    return b"".join((crc32(json, crc32(head)).to_bytes(_SUM_BYTES, "big"), head[_NUMBER_BYTES:], json))
 
 
 @lru_cache(256)
@@ -99,4 +102,4 @@ def _names(joined: bytes) -> tuple[str, ...]:
 
 def _seed(number: int) -> int:
     """A body under another's number is not taken for its own."""
-    return crc32(number.to_bytes(8, "big", signed=True))
+    return crc32(number.to_bytes(_NUMBER_BYTES, "big", signed=True))

@@ -212,6 +212,61 @@ def test_a_file_that_has_gone_is_an_error_and_is_not_made_anew(tmp_path: Path) -
     assert not (tmp_path / NAME).exists()
 
 
+def test_another_file_in_its_place_is_neither_written_nor_opened(tmp_path: Path) -> None:
+    """Be it the database or the WAL; what one has written would not be found in the other."""
+    (tmp_path / "a").mkdir()
+    file, _ = opened(tmp_path / "a")
+    file.append([request([1])])
+    assert file.is_in_place
+    for name in (NAME, WAL_NAME):
+        path = tmp_path / "a" / name
+        path.rename(tmp_path / "moved")
+        path.write_bytes((tmp_path / "moved").read_bytes())
+        assert not file.is_in_place
+        with pytest.raises(OSError, match="another file"):
+            file.settle([1], {})
+        (tmp_path / "moved").rename(path)
+        assert file.is_in_place
+    copy_of(tmp_path / "a", tmp_path / "b")
+    (tmp_path / "a").rename(tmp_path / "c")
+    (tmp_path / "b").rename(tmp_path / "a")
+    with pytest.raises(OSError, match="another file"):
+        file.reopen()
+    assert not file.is_in_place
+
+
+def test_a_file_that_is_closed_or_was_never_opened_is_in_no_place(tmp_path: Path) -> None:
+    """There is nothing that it stands for."""
+    file = JournalFile(tmp_path)
+    assert not file.is_in_place
+    file.open()
+    assert file.is_in_place
+    file.close()
+    assert not file.is_in_place
+
+
+@pytest.mark.parametrize("done", [[], [5], [3, 4, 5], [5, 3, 4], [1, 9], [2, 4, 6], [4, 4, 5], [1, 3, 3]])
+def test_only_what_is_settled_goes(tmp_path: Path, done: list[int]) -> None:
+    """One record, a run of them, several apart; in any order, and named twice."""
+    file, _ = opened(tmp_path)
+    file.append([request(range(1, 10))])
+    file.settle(done, {})
+    file.close()
+    file, found = opened(tmp_path)
+    file.close()
+    assert held(found).keys() == set(range(1, 10)) - set(done)
+
+
+def test_a_kill_while_a_file_is_made_leaves_nothing_behind_that_lasts(tmp_path: Path) -> None:
+    """What SQLite keeps beside the draft goes with it."""
+    for suffix in ("", "-wal", "-shm"):
+        (tmp_path / f".{NAME}.draft{suffix}").write_bytes(b"half")
+    file, found = opened(tmp_path)
+    file.close()
+    assert found == Found([])
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+
+
 def test_a_file_that_another_uses_is_refused(tmp_path: Path) -> None:
     """Somebody's database tool, for instance, that does not ask for the directory's lock."""
     file, _ = opened(tmp_path)
