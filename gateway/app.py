@@ -32,13 +32,13 @@ from gateway.errors import ConfigError, ConfigFault
 from gateway.exit_code import ExitCode
 from gateway.logs import set_level
 from gateway.membership import ALONE, Membership
-from gateway.metrics import Snapshot
 from gateway.pipeline.destination import Destination
 from gateway.pipeline.fan_out import FanOut
 from gateway.pipeline.settings import Clocks
 from gateway.receiver.server import Listen, Receiver
 from gateway.reloading import Reloading
 from gateway.sender import Sender, SenderPlugin, SenderStatus
+from gateway.snapshots import Snapshot
 from gateway.storage import Storage, unwritable
 from gateway.wiring import access, dead_letters, destination_settings, listeners, receiver_limits, url
 

@@ -52,7 +52,11 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--log-level", choices=[level.value for level in LogLevel], help="instead of log.level"
     )
     command.add_argument(
-        "--workers", type=_count, default=1, metavar="N", help="processes; only 1 is available yet"
+        "--workers",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="processes that listen on the same addresses and share every limit (default: 1)",
     )
     command.set_defaults(command=_run)
 

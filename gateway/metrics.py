@@ -25,8 +25,8 @@ from gateway.snapshots import (
     DestinationStatistics,
     Histogram,
     ReceiverStatistics,
+    Snapshot,
     StorageStatistics,
-    WorkersStatistics,
 )
 
 Sample = tuple[tuple[str, ...], float | Histogram]
@@ -49,15 +49,6 @@ class Merge(StrEnum):
     SUM = "sum"
     MAXIMUM = "maximum"
     MINIMUM = "minimum"
-
-
-class Snapshot(Struct, frozen=True):
-    """The whole gateway at one moment, taken in one step."""
-
-    receiver: ReceiverStatistics
-    destinations: Mapping[str, DestinationStatistics]
-    storage: StorageStatistics
-    workers: WorkersStatistics = WorkersStatistics()
 
 
 class MetricDefinition(Struct, frozen=True):

@@ -5,7 +5,7 @@ knows Prometheus. How a figure adds up over several workers stands with its metr
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, field
 
@@ -158,6 +158,15 @@ class DestinationStatistics(Struct, frozen=True, kw_only=True):
         counters = self.counters
         settled = counters.delivered + sum(counters.dead_lettered.values()) + counters.expired
         return counters.accepted - settled - self.held
+
+
+class Snapshot(Struct, frozen=True):
+    """The whole gateway at one moment, taken in one step."""
+
+    receiver: ReceiverStatistics
+    destinations: Mapping[str, DestinationStatistics]
+    storage: StorageStatistics
+    workers: WorkersStatistics = WorkersStatistics()
 
 
 def count(counters: dict[str, int], label: str, amount: int = 1) -> None:

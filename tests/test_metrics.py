@@ -9,9 +9,9 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from gateway import __version__
 from gateway.errors import Reason
-from gateway.metrics import METRICS, Snapshot, registry, render
+from gateway.metrics import METRICS, registry, render
 from gateway.sender import Delivered, Rejected, Retry
-from gateway.snapshots import ReceiverStatistics, StorageStatistics
+from gateway.snapshots import ReceiverStatistics, Snapshot, StorageStatistics
 from tests.pipeline.desk import running
 from tests.support.build import settings
 from tests.support.clock import on_virtual_clock, until

@@ -18,7 +18,7 @@ from gateway.bearer import CHALLENGES, NO_TOKENS, BearerTokens, Verdict
 from gateway.config import ListenAddress
 from gateway.config.change import Change
 from gateway.errors import ConfigError
-from gateway.metrics import Snapshot
+from gateway.snapshots import Snapshot
 
 log = logging.getLogger(__name__)
 

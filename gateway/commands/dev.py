@@ -12,10 +12,11 @@ from gateway import logs, senders
 from gateway.app import App
 from gateway.commands.bus_name import BusName
 from gateway.commands.emulated_bus import EmulatedBus, emulated_bus
-from gateway.commands.run import heed_signals, refuse
+from gateway.commands.run import heed_signals
 from gateway.config import ListenAddress, LogFormat, LogLevel, parse
 from gateway.errors import ConfigError
 from gateway.exit_code import ExitCode
+from gateway.process import refuse
 
 EVENT = '{"specversion":"1.0","id":"1","source":"/hello","type":"com.example.hello","data":{"n":1}}'
 

@@ -5,8 +5,7 @@ from typing import Any
 
 from gateway.config.change import Change
 from gateway.errors import ConfigError, ConfigFault
-from gateway.metrics import Snapshot
-from gateway.snapshots import ReceiverStatistics, StorageStatistics
+from gateway.snapshots import ReceiverStatistics, Snapshot, StorageStatistics
 from tests.support.configuration import config
 
 

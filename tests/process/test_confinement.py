@@ -251,12 +251,12 @@ CALLS = {"system", "popen", "fork", "forkpty", "startfile", "mkdtemp", "mkstemp"
 CALLS |= {"create_subprocess_exec", "create_subprocess_shell", "subprocess_exec", "subprocess_shell"}
 CALLS |= {"ProcessPoolExecutor"}
 PREFIXES = ("spawn", "posix_spawn", "exec")
-"""Functions that do the same, whatever they are reached through; `Connection.execute` is none of them."""
+"""Functions that do the same, whatever they are reached through; `Connection.execute` and `sys.executable` are none."""
 
 
 def starts_something(name: str) -> bool:
     """Whether a function of that name starts a process or makes a temporary file."""
-    return name in CALLS or (name.startswith(PREFIXES) and not name.startswith("execute"))
+    return name in CALLS or (name.startswith(PREFIXES) and not name.startswith("execut"))
 
 
 def outside_doings(name: str, source: str) -> list[str]:
@@ -268,13 +268,16 @@ def outside_doings(name: str, source: str) -> list[str]:
     return sorted(imported | {each for each in named if starts_something(each)})
 
 
-def test_only_the_trial_command_makes_temporary_files_and_nothing_starts_a_process() -> None:
-    """`gateway dev` has a temporary directory, that is its purpose."""
+def test_only_the_trial_command_makes_temporary_files_and_only_workers_are_started() -> None:
+    """`gateway dev` has a temporary directory, that is its purpose; a worker is our interpreter again."""
     doings = {
         module_name(path): outside_doings(module_name(path), path.read_text(encoding="utf-8"))
         for path in (ROOT / "gateway").rglob("*.py")
     }
-    assert {name: found for name, found in doings.items() if found} == {"gateway.commands.dev": ["tempfile"]}
+    assert {name: found for name, found in doings.items() if found} == {
+        "gateway.commands.dev": ["tempfile"],
+        "gateway.workers.process": ["create_subprocess_exec"],
+    }
 
 
 @pytest.mark.parametrize(
