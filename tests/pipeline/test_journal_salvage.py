@@ -265,6 +265,34 @@ def test_a_wal_cut_short_costs_only_what_is_cut_off(data: st.DataObject) -> None
         assert set_aside is None, "a process that is killed leaves it so"
 
 
+@pytest.mark.parametrize("json_bytes", [440, 9000])
+def test_what_stands_whole_in_a_write_without_an_end_is_taken(tmp_path: Path, json_bytes: int) -> None:
+    """Wherever the write was cut off, on whichever pages it stands, and whatever stood there before."""
+    (tmp_path / "whole").mkdir()
+    file, _ = opened(tmp_path / "whole")
+    file.append([request(range(1, 40))])
+    file.settle(range(2, 40, 3), {})
+    wal = tmp_path / "whole" / WAL_NAME
+    before = wal.stat().st_size
+    file.append([request(range(100, 130), json_bytes=json_bytes)])
+    content = wal.read_bytes()
+    files = Files((tmp_path / "whole" / NAME).read_bytes(), content, {}, {})
+    file.close()
+    most = 0
+    for size in range(before + FRAME_BYTES, len(content), FRAME_BYTES // 2):
+        directory = files.put(tmp_path / str(size))
+        cut(directory / WAL_NAME, size)
+        written = content[before:size]
+        missing = {number for number in range(100, 130) if marked(number, json_bytes).json not in written}
+        found, set_aside, _ = start(directory)
+        assert set_aside is None
+        assert found.keys() >= set(range(1, 40)) - set(range(2, 40, 3))
+        if json_bytes < PAGE_BYTES // 2:  # on one page each
+            assert found.keys() >= set(range(100, 130)) - missing
+        most = max(most, len(found) - 26)
+    assert most > 20
+
+
 @settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_noise_in_a_file_costs_only_the_pages_it_covers(data: st.DataObject) -> None:
