@@ -29,6 +29,8 @@ from benchmarks.load.workshop import Summary, Workshop, measure
 MICRO = {
     "pack": "packing",
     "receive": "the receiver without a socket",
+    "journal": "the journal without a receiver",
+    "client": "the senders' HTTP client",
     "parse": "parsing",
     "frame": "framing",
 }

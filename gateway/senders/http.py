@@ -13,7 +13,6 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 
-import aiohttp
 from yarl import URL
 
 from gateway.senders.answer import Answer
@@ -21,7 +20,7 @@ from gateway.senders.http_answer import MAX_ANSWER_BYTES
 from gateway.senders.http_pool import Pool
 from gateway.senders.http_request import Origin, head_of, origin_of
 
-__all__ = ["MAX_ANSWER_BYTES", "HttpClient", "read_all"]
+__all__ = ["MAX_ANSWER_BYTES", "HttpClient"]
 
 MAX_CONNECTIONS = 1024
 """A bound against leaks only: `delivery.max_in_flight` decides."""
@@ -72,14 +71,3 @@ class HttpClient:
         if (pool := self._pools.get(origin)) is None:
             pool = self._pools[origin] = Pool(origin, self._tls)
         return pool
-
-
-async def read_all(content: aiohttp.StreamReader, max_bytes: int) -> bytes | None:
-    """What is left of an answer, or None as soon as it is known to be longer than `max_bytes`."""
-    parts, size = [], 0
-    async for part in content.iter_any():
-        size += len(part)
-        if size > max_bytes:
-            return None
-        parts.append(part)
-    return b"".join(parts)

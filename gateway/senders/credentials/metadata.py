@@ -13,7 +13,6 @@ from yarl import URL
 
 from gateway.senders.answer import Answer
 from gateway.senders.credentials.provider import ProviderError
-from gateway.senders.http import read_all
 
 TIMEOUT_SECONDS = 1.0
 """A metadata service is one hop away; where there is none, packets may vanish without an answer."""
@@ -70,7 +69,7 @@ class MetadataClient:
             async with self._session.request(
                 method, url, headers=headers, data=body, allow_redirects=False
             ) as answer:
-                content = await read_all(answer.content, MAX_ANSWER_BYTES)
+                content = await _read_all(answer.content, MAX_ANSWER_BYTES)
         except (aiohttp.ClientConnectionError, TimeoutError, OSError) as error:
             raise UnreachableError(f"{place}: {type(error).__name__}") from error
         except aiohttp.ClientError as error:
@@ -78,3 +77,14 @@ class MetadataClient:
         if content is None:
             raise ProviderError(f"{place}: answered more than {MAX_ANSWER_BYTES} bytes")
         return Answer(answer.status, answer.headers, content)
+
+
+async def _read_all(content: aiohttp.StreamReader, max_bytes: int) -> bytes | None:
+    """What is left of an answer, or None as soon as it is known to be longer than `max_bytes`."""
+    parts, size = [], 0
+    async for part in content.iter_any():
+        size += len(part)
+        if size > max_bytes:
+            return None
+        parts.append(part)
+    return b"".join(parts)
