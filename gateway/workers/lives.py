@@ -90,9 +90,9 @@ def _succeeded(
 
 
 def _at_rest(snapshot: Snapshot) -> Snapshot:
-    """Without what only a living process has: room, requests, connections, rates."""
+    """Without what only a living process has: room, requests, connections, rates, credentials."""
     return Snapshot(
-        replace(snapshot.receiver, connections=0, receiving_bytes=0),
+        replace(snapshot.receiver, connections=0, receiving_bytes=0, certificate_expires_at=inf),
         {name: _stopped(each) for name, each in snapshot.destinations.items()},
         replace(snapshot.storage, journal_bytes=0),
         replace(snapshot.workers, alive=0),
@@ -114,4 +114,5 @@ def _stopped(statistics: DestinationStatistics) -> DestinationStatistics:
         accepted_per_second=0.0,
         delivered_per_second=0.0,
         health="up",
+        credentials_expire_at=inf,
     )

@@ -49,6 +49,8 @@ def _worst(one: str, other: str) -> str:
 _NOT_SUMS: Mapping[str, Callable[[Any, Any], Any]] = {
     "oldest_age_seconds": max,
     "seconds_to_full": min,
+    "credentials_expire_at": min,
+    "certificate_expires_at": min,
     "health": _worst,
     "last_error": _latest,
 }

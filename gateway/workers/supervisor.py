@@ -274,12 +274,15 @@ def _unready_because(slot: Slot) -> str | None:
 
 
 def _worker_status(slot: Slot) -> Mapping[str, Any]:
-    process = slot.process
+    process, report = slot.process, slot.report
+    destinations = report.snapshot.destinations.values() if report is not None else ()
     return {
         "worker": slot.index,
         "pid": process and process.pid,
         "uptime_seconds": process and round(process.age_seconds(), 3),
         "restarts": slot.restarts,
+        "connections": report and report.snapshot.receiver.connections,
+        "accepted": sum(each.counters.accepted for each in destinations),
         "unready_because": _unready_because(slot),
     }
 

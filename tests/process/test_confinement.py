@@ -251,7 +251,7 @@ CALLS = {"system", "popen", "fork", "forkpty", "startfile", "mkdtemp", "mkstemp"
 CALLS |= {"create_subprocess_exec", "create_subprocess_shell", "subprocess_exec", "subprocess_shell"}
 CALLS |= {"ProcessPoolExecutor"}
 PREFIXES = ("spawn", "posix_spawn", "exec")
-"""Functions that do the same, whatever they are reached through; `Connection.execute` and `sys.executable` are none."""
+"""Functions that do the same, whatever they are reached through; `execute`, `executable` are none."""
 
 
 def starts_something(name: str) -> bool:

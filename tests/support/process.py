@@ -20,9 +20,15 @@ class GatewayProcess:
     """`gateway run` on free ports of loopback. `async with` it: it is killed at the end if it still runs."""
 
     def __init__(
-        self, directory: Path, document: Mapping[str, Any], environment: Mapping[str, str] | None = None
+        self,
+        directory: Path,
+        document: Mapping[str, Any],
+        environment: Mapping[str, str] | None = None,
+        *,
+        workers: int = 1,
     ) -> None:
         self._directory = directory
+        self._workers = workers
         self._environment = {**clean_environment(), **(environment or {})}
         self._config = directory / "gateway.toml"
         self._config.write_text(toml(with_free_ports(document)))
@@ -37,6 +43,7 @@ class GatewayProcess:
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "gateway", "run", "--config", str(self._config),
+            "--workers", str(self._workers),
             cwd=self._directory, stderr=asyncio.subprocess.PIPE, env=self._environment,
         )  # fmt: skip
         self._reader = asyncio.create_task(self._read_log())
