@@ -12,7 +12,10 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
+from math import inf
 from typing import Any
+
+from msgspec.structs import replace
 
 from gateway import __version__
 from gateway.admin.server import Admin
@@ -27,7 +30,7 @@ from gateway.config.conflicts import conflicts
 from gateway.config.exposure import warnings
 from gateway.config.masked import masked
 from gateway.config.source import ConfigSource
-from gateway.config.tls import server_context
+from gateway.config.tls import certificate_expiry, server_context
 from gateway.errors import ConfigError, ConfigFault
 from gateway.exit_code import ExitCode
 from gateway.logs import set_level
@@ -38,7 +41,7 @@ from gateway.pipeline.settings import Clocks
 from gateway.receiver.server import Listen, Receiver
 from gateway.reloading import Reloading
 from gateway.sender import Sender, SenderPlugin, SenderStatus
-from gateway.snapshots import Snapshot
+from gateway.snapshots import DestinationStatistics, Snapshot
 from gateway.storage import Storage, unwritable
 from gateway.wiring import access, dead_letters, destination_settings, listeners, receiver_limits, url
 
@@ -115,6 +118,7 @@ class App:
             access(config.receiver),
             server_context(config.receiver.tls),
         )
+        self._certificate_expires_at = _certificate_expires_at(config)
         self._admin = (
             Admin(self, config.admin.listen, BearerTokens(config.admin.tokens)) if member.is_alone else None
         )
@@ -297,12 +301,13 @@ class App:
 
     async def _retune_receiver(self, config: Config) -> None:
         receiver = config.receiver
-        tls = server_context(receiver.tls)
+        tls, expires_at = server_context(receiver.tls), _certificate_expires_at(config)
         try:
             await self._receiver.retune(receiver_limits(receiver), access(receiver), tls)
         except OSError as error:
             fault = ConfigFault("receiver.listen", error.strerror or type(error).__name__)
             raise ConfigError([fault]) from error
+        self._certificate_expires_at = expires_at
 
     # What outlives the process.
 
@@ -340,8 +345,8 @@ class App:
     def snapshot(self) -> Snapshot:
         """Every figure at this moment, taken in one step."""
         return Snapshot(
-            self._receiver.statistics(),
-            {name: destination.statistics() for name, destination in self._destinations.items()},
+            replace(self._receiver.statistics(), certificate_expires_at=self._certificate_expires_at),
+            {name: _statistics(destination) for name, destination in self._destinations.items()},
             self._storage.statistics(),
         )
 
@@ -390,6 +395,12 @@ class App:
         )
 
 
+def _statistics(destination: Destination) -> DestinationStatistics:
+    """With what its sender alone knows."""
+    expiry = destination.sender.status().credentials_expire_at
+    return replace(destination.statistics(), credentials_expire_at=inf if expiry is None else expiry)
+
+
 def refuse_unusable(found: Change) -> None:
     """Raises ConfigError where what is new does not go with what stays, as a listener without its tokens.
 
@@ -403,6 +414,11 @@ def refuse_unusable(found: Change) -> None:
     }
     if faults := unwritable(paths):
         raise ConfigError(faults)
+
+
+def _certificate_expires_at(config: Config) -> float:
+    expiry = certificate_expiry(config.receiver.tls)
+    return inf if expiry is None else expiry
 
 
 def _warn(config: Config) -> None:

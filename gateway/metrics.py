@@ -6,6 +6,7 @@ Rendered from plain snapshots at scrape; nothing on the event path knows Prometh
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from itertools import accumulate
+from math import inf
 
 from msgspec import Struct
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -107,6 +108,15 @@ def _gauge(
     merge: Merge = Merge.SUM,
 ) -> MetricDefinition:
     return MetricDefinition(f"gateway_{name}", Kind.GAUGE, text, labels, read, merge)
+
+
+def _unless_never(read: Callable[[Snapshot], Iterable[Sample]]) -> Callable[[Snapshot], Iterator[Sample]]:
+    """A moment that never comes has no sample: nobody can reckon with it."""
+
+    def samples(snapshot: Snapshot) -> Iterator[Sample]:
+        return ((labels, value) for labels, value in read(snapshot) if value != inf)
+
+    return samples
 
 
 def _stored(
@@ -279,6 +289,20 @@ METRICS: tuple[MetricDefinition, ...] = (
         "The rate that requests to the bus keep to, configured or learned under throttling; +Inf: none.",
         _D,
         _each(lambda destination: destination.requests_per_second_limit),
+    ),
+    _gauge(
+        "credentials_expire_timestamp_seconds",
+        "When the credentials of the bus expire; absent while they do not, or are not known.",
+        _D,
+        _unless_never(_each(lambda destination: destination.credentials_expire_at)),
+        Merge.MINIMUM,
+    ),
+    _gauge(
+        "tls_certificate_expiry_timestamp_seconds",
+        "When the receiver's certificate expires; absent without one.",
+        (),
+        _unless_never(lambda snapshot: [((), snapshot.receiver.certificate_expires_at)]),
+        Merge.MINIMUM,
     ),
     _gauge(
         "connections",

@@ -6,6 +6,7 @@ knows Prometheus. How a figure adds up over several workers stands with its metr
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from math import inf
 
 from msgspec import Struct, field
 
@@ -55,6 +56,8 @@ class ReceiverStatistics(Struct):
     connections: int = 0
     receiving_bytes: int = 0
     """Bodies being read at this moment, all connections together."""
+    certificate_expires_at: float = inf
+    """Wall-clock seconds since the epoch; infinity: there is no certificate."""
 
 
 SECONDS_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
@@ -146,6 +149,8 @@ class DestinationStatistics(Struct, frozen=True, kw_only=True):
     delivered_per_second: float
     health: str
     last_error: LastError | None
+    credentials_expire_at: float = inf
+    """Wall-clock seconds since the epoch; infinity: they do not expire, or are not known yet."""
 
     @property
     def held(self) -> int:

@@ -1,8 +1,10 @@
 """The scrape: every documented metric, with its name, type and labels, in both formats."""
 
 from collections.abc import Iterable
+from math import inf
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -53,6 +55,8 @@ BEYOND = {
     "gateway_workers": ("gauge", set[str]()),
     "gateway_worker_restarts": ("counter", set[str]()),
     "gateway_connections": ("gauge", set[str]()),
+    "gateway_credentials_expire_timestamp_seconds": ("gauge", {D}),
+    "gateway_tls_certificate_expiry_timestamp_seconds": ("gauge", set[str]()),
     "gateway_requests_per_second_limit": ("gauge", {D}),
     "gateway_journal_commit_seconds": ("histogram", set[str]()),
     "gateway_journal_failures": ("counter", set[str]()),
@@ -73,6 +77,8 @@ CLOSED_SETS = {
     },
 }  # fmt: skip
 
+CREDENTIALS_END, CERTIFICATE_ENDS = 1_800_000_000.0, 1_900_000_000.0
+
 
 async def snapshot(*, busy: bool) -> Snapshot:
     """Of a gateway with one destination: just started, or with some of everything behind it."""
@@ -82,8 +88,14 @@ async def snapshot(*, busy: bool) -> Snapshot:
             desk.accept("1", "2", "3")
             await until(3.05)
             desk.accept("4", "5")
-        receiver = ReceiverStatistics(requests={202: 2}, events_received={"binary": 5}, connections=1)
-        return Snapshot(receiver, {"bus": desk.destination.statistics()}, StorageStatistics())
+        receiver = ReceiverStatistics(
+            requests={202: 2},
+            events_received={"binary": 5},
+            connections=1,
+            certificate_expires_at=CERTIFICATE_ENDS,
+        )
+        bus = replace(desk.destination.statistics(), credentials_expire_at=CREDENTIALS_END)
+        return Snapshot(receiver, {"bus": bus}, StorageStatistics())
 
 
 def scrape(taken: Snapshot, accept: str) -> dict[str, Metric]:
@@ -157,6 +169,24 @@ async def test_the_receivers_figures_are_shown() -> None:
     assert values(families["gateway_requests"], "_total") == {("202",): 2}
     assert values(families["gateway_events_received"], "_total")["binary",] == 5
     assert values(families["gateway_connections"]) == {(): 1}
+
+
+@on_virtual_clock
+async def test_what_expires_is_shown_as_a_moment() -> None:
+    """Seconds since the epoch, so that `metric - time()` is what is left."""
+    families = scrape(await snapshot(busy=False), "")
+    assert values(families["gateway_credentials_expire_timestamp_seconds"]) == {("bus",): CREDENTIALS_END}
+    assert values(families["gateway_tls_certificate_expiry_timestamp_seconds"]) == {(): CERTIFICATE_ENDS}
+
+
+@on_virtual_clock
+async def test_what_never_expires_has_no_sample() -> None:
+    """Neither infinity nor 0, which an alert would take for a moment."""
+    taken = await snapshot(busy=False)
+    lasting = replace(taken.destinations["bus"], credentials_expire_at=inf)
+    families = scrape(Snapshot(ReceiverStatistics(), {"bus": lasting}, StorageStatistics()), "")
+    assert values(families["gateway_credentials_expire_timestamp_seconds"]) == {}
+    assert values(families["gateway_tls_certificate_expiry_timestamp_seconds"]) == {}
 
 
 @on_virtual_clock
