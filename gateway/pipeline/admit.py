@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.entry import Entry
+from gateway.entry import Entry, Receipt
 from gateway.errors import Fault, InvalidEventError
 from gateway.event import Event
 from gateway.pipeline.retry import GiveUpReason
@@ -15,6 +15,8 @@ from gateway.sender import Sender
 
 def admit_all(sender: Sender, events: Sequence[Event]) -> list[int]:
     """The size of each event; what `admit` raises for the first refused one, with every fault indexed."""
+    if len(events) == 1:
+        return [sender.admit(events[0])]
     sizes: list[int] = []
     refused: InvalidEventError | None = None
     faults: list[Fault] = []
@@ -27,6 +29,16 @@ def admit_all(sender: Sender, events: Sequence[Event]) -> list[int]:
     if refused is not None:
         raise type(refused)(refused.detail, *faults)
     return sizes
+
+
+def entries_of(
+    events: Sequence[Event], sizes: Sequence[int], receipt: Receipt | None, now: float
+) -> list[Entry]:
+    """Entries that arrive now; somebody waits for them if there is a receipt."""
+    is_awaited = receipt is not None
+    return [
+        Entry(event, size, now, 0, receipt, is_awaited) for event, size in zip(events, sizes, strict=True)
+    ]
 
 
 class Measured(Struct, frozen=True):

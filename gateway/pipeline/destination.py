@@ -13,7 +13,7 @@ from math import inf
 from gateway.entry import Batch, Entry, Receipt
 from gateway.event import Event
 from gateway.pipeline.account import Account
-from gateway.pipeline.admit import admit_all, measure
+from gateway.pipeline.admit import admit_all, entries_of, measure
 from gateway.pipeline.backlog import Departure
 from gateway.pipeline.buffer import Buffer, in_order_of_arrival
 from gateway.pipeline.burial import Burial
@@ -85,8 +85,6 @@ class Destination:
 
     def admit(self, events: Sequence[Event]) -> list[int]:
         """The size of each as the bus counts it; raises EventTooLargeError or UndeliverableEventError."""
-        if len(events) == 1:
-            return [self.sender.admit(events[0])]
         return admit_all(self.sender, events)
 
     def has_room(self, events: int, event_bytes: int) -> bool:
@@ -99,7 +97,7 @@ class Destination:
 
     def offer(self, events: Sequence[Event], sizes: Sequence[int], receipt: Receipt | None) -> bool:
         """Hold events that were admitted, all of them; or False, for want of room."""
-        entries = self._entries_of(events, sizes, receipt)
+        entries = entries_of(events, sizes, receipt, self._clocks.monotonic())
         if not self._buffer.offer(entries):
             return False
         self._account.counters.accepted += len(entries)
@@ -110,7 +108,7 @@ class Destination:
         self, events: Sequence[Event], sizes: Sequence[int], receipt: Receipt | None
     ) -> Sequence[Entry] | None:
         """The entries of events that were admitted, with room held for them; or None, for want of room."""
-        entries = self._entries_of(events, sizes, receipt)
+        entries = entries_of(events, sizes, receipt, self._clocks.monotonic())
         if not self._buffer.reserve(entries):
             return None
         self._emptied.clear()  # the end waits for what the disk is asked for
@@ -138,14 +136,6 @@ class Destination:
     def cancel(self, entries: Sequence[Entry]) -> None:
         """Give up the room reserved for entries that are not on disk."""
         self._release(entries)
-
-    def _entries_of(
-        self, events: Sequence[Event], sizes: Sequence[int], receipt: Receipt | None
-    ) -> list[Entry]:
-        now, is_awaited = self._clocks.monotonic(), receipt is not None
-        return [
-            Entry(event, size, now, 0, receipt, is_awaited) for event, size in zip(events, sizes, strict=True)
-        ]
 
     def retry_after_seconds(self, events: int, event_bytes: int) -> int:
         """When there should be room for them, at the rate at which room is coming free."""
