@@ -74,10 +74,11 @@ class Server:
         return self._process.pid
 
     def cpu_seconds(self) -> float:
-        """User and system time of all its threads, from its start."""
+        """User and system time of all its threads, from its start, and of all its workers."""
         # The process's clock of clock_getcpuclockid(3), to the nanosecond; /proc/PID/stat has the
         # same account in steps of 10 ms.
-        return time.clock_gettime((~self.pid << 3) | _CPUCLOCK_SCHED)
+        pids = [self.pid, *_children(self.pid)]
+        return sum(time.clock_gettime((~pid << 3) | _CPUCLOCK_SCHED) for pid in pids)
 
     def resident_bytes(self) -> int:
         """Memory it has in use now."""
@@ -104,6 +105,12 @@ class Server:
                     return ready
             time.sleep(_POLL_SECONDS)
         raise BenchmarkError(f"{' '.join(self._arguments)} did not start:\n{self.log_end()}")
+
+
+def _children(pid: int) -> list[int]:
+    """The processes that it has started and that are still there."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
 
 
 def clean_environment() -> dict[str, str]:

@@ -79,12 +79,16 @@ def aws_by_default_chain(endpoint: str) -> dict[str, object]:
 
 
 def gateway(
-    place: Place, destination: Mapping[str, object], sections: Mapping[str, object] | None = None
+    place: Place,
+    destination: Mapping[str, object],
+    sections: Mapping[str, object] | None = None,
+    *,
+    workers: int = 1,
 ) -> Sequence[str]:
     """The command that runs the whole gateway."""
     path = place.directory / "gateway.toml"
     path.write_text(configuration(place, destination, sections))
-    return python("gateway", "run", "--config", str(path))
+    return python("gateway", "run", "--config", str(path), "--workers", str(workers))
 
 
 BUSY_MICROSECONDS = 20.0
@@ -113,6 +117,12 @@ DELIVERED = Subject(
     uses_bus=False,
 )
 TO_AWS = Subject("gateway to aws", lambda place: gateway(place, aws(place.bus_url)))
+TO_FILE_BY_TWO = Subject(
+    "gateway of two workers to /dev/null", lambda place: gateway(place, NULL_FILE, workers=2), uses_bus=False
+)
+TO_AWS_BY_TWO = Subject(
+    "gateway of two workers to aws", lambda place: gateway(place, aws(place.bus_url), workers=2)
+)
 DELIVERED_TO_AWS = Subject(
     "gateway to aws, answering when delivered",
     lambda place: gateway(place, aws(place.bus_url), WAITING),
