@@ -5,6 +5,8 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
+from msgspec import Struct
+
 from gateway.exit_code import ExitCode
 from gateway.snapshots import Snapshot
 from gateway.workers.lives import Lives
@@ -14,9 +16,9 @@ from gateway.workers.process import WorkerProcess
 log = logging.getLogger(__name__)
 
 QUICK_SECONDS = 5.0
-"""A worker that ends sooner has not worked; what ended it will end the next."""
+"""A worker that fails sooner has worked in vain; what ended it may end the next."""
 
-MAX_QUICK_DEATHS = 5
+MAX_VAIN = 5
 """In a row; then there is no point in another."""
 
 BACKOFF_INITIAL_SECONDS = 0.1
@@ -24,6 +26,14 @@ BACKOFF_MAX_SECONDS = 5.0
 
 Start = Callable[[Callable[[Ready | Report], None]], Awaitable[WorkerProcess]]
 """Starts the worker of this slot; what it says goes to the argument."""
+
+
+class _End(Struct, frozen=True):
+    """How a life ended."""
+
+    code: int
+    """The exit code; negative: the signal it died of."""
+    was_vain: bool
 
 
 class Slot:
@@ -42,45 +52,49 @@ class Slot:
         self._start = start
         self._lives = Lives(journaled)
         self._process: WorkerProcess | None = None
-        self._quick_deaths = 0
+        self._vain = 0
+        """Workers that have ended in vain, in a row."""
         self._draining = asyncio.Event()
 
     async def keep(self) -> None:
         """Start a worker, and another whenever it has ended unasked. Returns when there is to be none."""
         while not self._draining.is_set():
-            code, was_quick, was_ready = await self._live()
+            end = await self._live()
             if self._draining.is_set():
-                self._judge_end(code)
-                return
-            if not self._may_go_on(code, was_quick=was_quick, was_ready=was_ready):
-                return
-            self.restarts += 1
-            log.log(logging.ERROR if code else logging.WARNING, "a worker has ended; another takes its place",
-                    extra={"worker": self.index, **_ending(code)})  # fmt: skip
-            await self._pause()
+                self.worst = ExitCode.FAILED if end.code else self.worst
+            elif self._may_go_on(end):
+                self.restarts += 1
+                level = logging.ERROR if end.code else logging.WARNING
+                log.log(level, "a worker has ended; another takes its place",
+                        extra={"worker": self.index, **_ending(end.code)})  # fmt: skip
+                await self._pause()
+            else:
+                break
+        self._report_lost(self._lives.held_by_the_dead())
 
-    async def _live(self) -> tuple[int, bool, bool]:
-        """One life; how it ended, whether soon, and whether it ever took events."""
+    async def _live(self) -> _End:
+        """One life, from its start."""
         try:
             self._process = process = await self._start(self._heard)
         except OSError as error:
             log.error("no worker can be started", extra={"worker": self.index, "error": error.strerror})  # noqa: TRY400 - the reason says it all
-            return ExitCode.FAILED, True, False
+            return _End(ExitCode.FAILED, was_vain=True)
         if self._draining.is_set():
             process.order(Order.DRAIN)
         code = await process.wait()
         self._process = self.report = None
         self._lives.ended(in_order=process.is_settled)
-        was_quick = code != ExitCode.OK and process.age_seconds() < QUICK_SECONDS
-        return code, was_quick, process.is_ready
+        has_worked = process.is_ready and process.age_seconds() >= QUICK_SECONDS
+        return _End(code, was_vain=code != ExitCode.OK and not has_worked)
 
-    def _may_go_on(self, code: int, *, was_quick: bool, was_ready: bool) -> bool:
+    def _may_go_on(self, end: _End) -> bool:
         """Whether another worker may fare better."""
-        self._quick_deaths = self._quick_deaths + 1 if was_quick else 0
-        if not was_ready and not self.restarts:  # the first: as one process, the gateway does not start
+        code = end.code
+        self._vain = self._vain + 1 if end.was_vain else 0
+        if not self.became_ready.is_set():  # as one process: what cannot start is not tried again
             self.worst = ExitCode.BAD_USAGE if code == ExitCode.BAD_USAGE else ExitCode.FAILED
             return False
-        if self._quick_deaths >= MAX_QUICK_DEATHS:
+        if self._vain >= MAX_VAIN:
             log.critical("a worker ends again and again; the gateway gives up", extra={
                 "worker": self.index, **_ending(code)})  # fmt: skip
             self.worst = ExitCode.FAILED
@@ -89,16 +103,10 @@ class Slot:
 
     async def _pause(self) -> None:
         """Wait before the next start, the longer the oftener the last ones were in vain."""
-        seconds = min(BACKOFF_INITIAL_SECONDS * 2**self._quick_deaths, BACKOFF_MAX_SECONDS)
+        seconds = min(BACKOFF_INITIAL_SECONDS * 2**self._vain, BACKOFF_MAX_SECONDS)
         waiting = asyncio.create_task(self._draining.wait())
         await asyncio.wait([waiting], timeout=seconds)
         waiting.cancel()
-
-    def _judge_end(self, code: int) -> None:
-        """The end of a drain."""
-        if code:
-            self.worst = ExitCode.FAILED
-        self._report_lost(self._lives.held_by_the_dead())
 
     def _heard(self, message: Ready | Report) -> None:
         if isinstance(message, Ready):
