@@ -25,24 +25,23 @@ from gateway.config import (
     Config,
     DestinationConfig,
 )
-from gateway.config.change import Change, change
-from gateway.config.conflicts import conflicts
+from gateway.config.change import Change
 from gateway.config.exposure import warnings
 from gateway.config.masked import masked
 from gateway.config.source import ConfigSource
 from gateway.config.tls import certificate_expiry, server_context
 from gateway.errors import ConfigError, ConfigFault
 from gateway.exit_code import ExitCode
-from gateway.logs import set_level
 from gateway.membership import ALONE, Membership
 from gateway.pipeline.destination import Destination
 from gateway.pipeline.fan_out import FanOut
 from gateway.pipeline.settings import Clocks
 from gateway.receiver.server import Listen, Receiver
+from gateway.reconfiguration import Parts, take_up
 from gateway.reloading import Reloading
-from gateway.sender import Sender, SenderPlugin, SenderStatus
+from gateway.sender import SenderPlugin, SenderStatus
 from gateway.snapshots import DestinationStatistics, Snapshot
-from gateway.storage import Storage, unwritable
+from gateway.storage import Storage
 from gateway.wiring import access, dead_letters, destination_settings, listeners, receiver_limits, url
 
 log = logging.getLogger(__name__)
@@ -273,41 +272,12 @@ class App:
         """Take up all that can change, or raise ConfigError and change nothing."""
         if self._state is not State.RUNNING:
             raise ConfigError([ConfigFault("--config", "nothing is taken up any more: the gateway drains")])
-        found, former = change(self._config, new), self._config
-        senders = {name: self._sender_for(each) for name, each in found.config.destinations.items()}
-        refuse_unusable(found)
-        await self._retune_receiver(found.config)
-        # From here on nothing fails, and nothing is awaited.
-        for name, each in found.config.destinations.items():
-            before = former.destinations[name]
-            if each != before:
-                self._destinations[name].adopt(senders[name], destination_settings(each))
-            if each.dead_letters != before.dead_letters:
-                self._destinations[name].bury_in(dead_letters(each.dead_letters, name))
-        if self._admin is not None:
-            self._admin.tokens = BearerTokens(found.config.admin.tokens)
-        self._intake.drain_seconds = found.config.shutdown.deadline
-        set_level(found.config.log.level)
-        self._config = found.config
+        expires_at = _certificate_expires_at(new)
+        parts = Parts(self._plugins, self._destinations, self._receiver, self._intake, self._admin)
+        found = await take_up(self._config, new, parts)
+        self._config, self._certificate_expires_at = found.config, expires_at
         _warn(found.config)
         return found
-
-    def _sender_for(self, config: DestinationConfig) -> Sender:
-        """The one that there is, if nothing is new for it."""
-        former = self._config.destinations[config.name]
-        if (former.type, former.sender) == (config.type, config.sender):
-            return self._destinations[config.name].sender
-        return self._plugins[config.type].create(config.sender)
-
-    async def _retune_receiver(self, config: Config) -> None:
-        receiver = config.receiver
-        tls, expires_at = server_context(receiver.tls), _certificate_expires_at(config)
-        try:
-            await self._receiver.retune(receiver_limits(receiver), access(receiver), tls)
-        except OSError as error:
-            fault = ConfigFault("receiver.listen", error.strerror or type(error).__name__)
-            raise ConfigError([fault]) from error
-        self._certificate_expires_at = expires_at
 
     # What outlives the process.
 
@@ -399,21 +369,6 @@ def _statistics(destination: Destination) -> DestinationStatistics:
     """With what its sender alone knows."""
     expiry = destination.sender.status().credentials_expire_at
     return replace(destination.statistics(), credentials_expire_at=inf if expiry is None else expiry)
-
-
-def refuse_unusable(found: Change) -> None:
-    """Raises ConfigError where what is new does not go with what stays, as a listener without its tokens.
-
-    Also for directories of dead letters that cannot be used.
-    """
-    if faults := [ConfigFault(conflict.keys[0], conflict.message) for conflict in conflicts(found.config)]:
-        raise ConfigError(faults)
-    paths = {
-        f"destinations.{name}.dead_letters.path": each.dead_letters.path
-        for name, each in found.config.destinations.items()
-    }
-    if faults := unwritable(paths):
-        raise ConfigError(faults)
 
 
 def _certificate_expires_at(config: Config) -> float:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from gateway import __version__
 from gateway.admin.server import Admin
 from gateway.admin.status import destination_status
-from gateway.app import CLOSE_SECONDS, State, naming, refuse_unusable
+from gateway.app import CLOSE_SECONDS, State, naming
 from gateway.bearer import BearerTokens
 from gateway.config import Config
 from gateway.config.change import Change, change
@@ -26,6 +26,7 @@ from gateway.errors import ConfigError, ConfigFault
 from gateway.exit_code import ExitCode
 from gateway.logs import set_level
 from gateway.membership import Membership
+from gateway.reconfiguration import refuse_unusable
 from gateway.reloading import Reloading
 from gateway.sender import SenderStatus
 from gateway.snapshots import Snapshot, WorkersStatistics
