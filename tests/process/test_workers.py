@@ -15,7 +15,7 @@ import orjson
 import pytest
 
 from gateway.emulators.aws import AwsEmulator
-from gateway.emulators.faults import Faults
+from gateway.emulators.faults import FailEntries, Faults
 from tests.support.load import accepted, document, post, post_all
 from tests.support.process import (
     EXIT_SECONDS,
@@ -254,11 +254,13 @@ async def test_a_start_with_another_number_of_workers_takes_everything_back(
 async def test_what_workers_have_spilled_is_taken_back_by_fewer(
     bus: AwsEmulator, client: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
-    """A drain that the bus does not let finish is exit 0, and nothing is forgotten."""
+    """A second signal is for all of them as well; nothing is lost by it, nor forgotten."""
     bus.faults = Faults(down=True)
-    configured = configuration(bus, shutdown={"deadline": "100ms"})
+    configured = configuration(bus, shutdown={"deadline": "1h"})
     async with GatewayProcess(tmp_path, configured, workers=2) as gateway:
         await post_all(client, gateway.url, map(document, range(100)), connections=20)
+        gateway.terminate()
+        await gateway.until_logged("draining all workers")
         gateway.terminate()
         assert await gateway.exit_code() == 0
     bus.faults = Faults()
@@ -267,6 +269,42 @@ async def test_what_workers_have_spilled_is_taken_back_by_fewer(
         gateway.terminate()
         assert await gateway.exit_code() == 0
     assert arrived(bus) == Counter(ids(100))
+
+
+async def test_a_worker_that_does_not_answer_holds_nobody_up(
+    bus: AwsEmulator, client: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    """It is shown as it was last heard of, and the sum holds; the others go on, and so does it, if it can."""
+    async with GatewayProcess(tmp_path, configuration(bus), workers=2) as gateway:
+        await post_all(client, gateway.url, map(document, range(100)), connections=20)
+        await until_held_is(client, gateway.admin_url, 0)
+        stopped = (await workers(client, gateway))[0]["pid"]
+        os.kill(stopped, signal.SIGSTOP)
+        accounts = await scrape(client, gateway.admin_url)
+        async with client.get(f"{gateway.admin_url}/readyz") as answer:
+            assert answer.status == 200
+        os.kill(stopped, signal.SIGCONT)
+        gateway.terminate()
+        assert await gateway.exit_code() == 0
+    accounts.check_sum("bus")
+    assert accounts.delivered == 100
+
+
+async def test_workers_write_dead_letters_to_the_same_directory(
+    bus: AwsEmulator, client: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    """Each in files of its own, whole lines all of them, which the commands read as they always do."""
+    bus.faults = Faults(standing=(FailEntries(code="NotAuthorizedForSourceException"),))
+    async with GatewayProcess(tmp_path, configuration(bus), workers=2) as gateway:
+        await post_all(client, gateway.url, map(document, range(200)), connections=40)
+        accounts = await until_held_is(client, gateway.admin_url, 0)
+        gateway.terminate()
+        assert await gateway.exit_code() == 0
+    files = list((tmp_path / "dead-letters" / "bus").glob("*.jsonl"))
+    letters = [orjson.loads(line) for file in files for line in file.read_bytes().splitlines()]
+    assert len(files) == 2
+    assert Counter(letter["event"]["id"] for letter in letters) == Counter(ids(200))
+    assert accounts.total("gateway_events_dead_lettered_total") == 200
 
 
 async def test_workers_share_a_unix_socket(bus: AwsEmulator, tmp_path: Path) -> None:
