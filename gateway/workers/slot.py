@@ -21,6 +21,9 @@ QUICK_SECONDS = 5.0
 MAX_VAIN = 5
 """In a row; then there is no point in another."""
 
+HUNG_SECONDS = 30.0
+"""A worker that owes a report for so long does nothing else either."""
+
 BACKOFF_INITIAL_SECONDS = 0.1
 BACKOFF_MAX_SECONDS = 5.0
 
@@ -141,6 +144,12 @@ class Slot:
         self._draining.set()
         if self._process is not None:
             self._process.order(Order.DRAIN)
+
+    def end_if_hung(self) -> None:
+        """Kill a worker that does not answer any more: another can take over what it has on disk."""
+        if self._process is not None and self._process.unanswered_seconds() > HUNG_SECONDS:
+            log.error("a worker does not answer any more, and is killed", extra={"worker": self.index})
+            self._process.kill()
 
     def replace(self) -> None:
         """Have the worker drain and end, and another take its place, with the configuration as it is then."""

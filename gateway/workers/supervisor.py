@@ -42,9 +42,6 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 1.0
 """How old the last word of a worker that is killed may be."""
 
-HUNG_SECONDS = 30.0
-"""A worker that owes a report for so long does nothing else either."""
-
 END_SECONDS = 30.0
 """Beyond shutdown.deadline: for the spill, the journals' last settlements and the end of a process."""
 
@@ -169,11 +166,7 @@ class Supervisor:
             await asyncio.sleep(POLL_SECONDS)
             await self.refresh()
             for slot in self._slots:
-                if slot.process is not None and slot.process.unanswered_seconds() > HUNG_SECONDS:
-                    log.error(
-                        "a worker does not answer any more, and is killed", extra={"worker": slot.index}
-                    )
-                    slot.process.kill()
+                slot.end_if_hung()
 
     def _processes(self) -> list[WorkerProcess]:
         return [slot.process for slot in self._slots if slot.process is not None]

@@ -23,6 +23,7 @@ class FakeWorker:
         self.is_ready = is_ready
         self.is_settled = False
         self.orders: list[Order] = []
+        self.hung_at: float | None = None
         self._code = code
         self._seconds = seconds
         self._held = held
@@ -36,6 +37,13 @@ class FakeWorker:
             heard(Ready(("http://127.0.0.1:1",)))
             bus = statistics(counters=counters(accepted=self._held), buffered=self._held)
             heard(Report(1, snapshot(bus=bus), None, {}))
+
+    def unanswered_seconds(self) -> float:
+        return 0.0 if self.hung_at is None else now() - self.hung_at
+
+    def kill(self) -> None:
+        self._code = -signal.SIGKILL
+        self._drained.set()
 
     def order(self, order: Order) -> None:
         self.orders.append(order)
@@ -51,7 +59,7 @@ class FakeWorker:
                 await self._drained.wait()
         except TimeoutError:
             return self._code
-        return 0
+        return 0 if self.is_settled else self._code
 
 
 class Script:
@@ -167,6 +175,27 @@ async def test_a_worker_that_is_to_be_replaced_drains_first() -> None:
     slot.drain()
     await keeping
     assert slot.worst is ExitCode.OK
+
+
+@on_virtual_clock
+async def test_a_worker_that_hangs_for_long_is_killed_and_replaced() -> None:
+    """It does nothing else either; one that is slow for a while is left alone."""
+    first = FakeWorker()
+    slot = Slot(0, Script(first, FakeWorker()).start, ["bus"])
+    keeping = asyncio.create_task(slot.keep())
+    await until(10.0)
+    first.hung_at = 10.0
+    await until(39.0)
+    slot.end_if_hung()
+    await until(39.5)
+    assert slot.restarts == 0
+    await until(41.0)
+    slot.end_if_hung()
+    await until(42.0)
+    assert slot.restarts == 1
+    assert slot.is_ready
+    slot.drain()
+    await keeping
 
 
 @on_virtual_clock
