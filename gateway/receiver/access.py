@@ -1,5 +1,6 @@
 """Who may post: what a request shows, and whom a connection's certificate is for. Pure."""
 
+import socket
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ class Access(Struct, frozen=True):
     tokens: BearerTokens = NO_TOKENS
     """Of every request, on Unix sockets too."""
     asks_certificates: bool = False
-    """Of every connection by TLS: the handshake fails without one."""
+    """Of every connection but those to Unix sockets: a handshake fails without one, and no other may post."""
     client_names: Collection[str] = frozenset()
     """Whom a certificate may be for; empty: any that its CA has signed."""
 
@@ -32,13 +33,18 @@ class Access(Struct, frozen=True):
         return None if verdict is Verdict.GRANTED else UNAUTHORIZED[verdict]
 
     def refuse_connection(self, extra_info: Callable[[str], Any]) -> Response | None:
-        """The answer to every request of a connection whose certificate is for somebody else; None: welcome.
+        """The answer to every request of a connection that shows no certificate for one of us; None: welcome.
 
-        `extra_info` tells what the connection's transport knows, as asyncio names it.
+        `extra_info` tells what the connection's transport knows, as asyncio names it. A connection that was
+        made when less was asked for has no certificate, or no TLS; on a Unix socket its file's mode says who
+        may connect.
         """
-        if not self.client_names or extra_info("sslcontext") is None:
+        if not (self.asks_certificates or self.client_names) or is_unix(extra_info):
             return None
-        if names(extra_info("peercert") or {}).isdisjoint(self.client_names):
+        certificate = extra_info("peercert")
+        if not certificate:
+            return FORBIDDEN
+        if self.client_names and names(certificate).isdisjoint(self.client_names):
             return FORBIDDEN
         return None
 
@@ -56,3 +62,9 @@ def names(certificate: Mapping[str, Any]) -> frozenset[str]:
         if kind == "commonName"
     )
     return frozenset([*alternatives, *common])
+
+
+def is_unix(extra_info: Callable[[str], Any]) -> bool:
+    """Whether a connection came to a Unix socket, by what its transport knows."""
+    connection: socket.socket | None = extra_info("socket")
+    return connection is not None and connection.family == socket.AF_UNIX

@@ -10,6 +10,7 @@ import logging
 from typing import cast
 
 from gateway.errors import Reason
+from gateway.receiver.access import is_unix
 from gateway.receiver.answers import Answers
 from gateway.receiver.flow import Flow
 from gateway.receiver.limits import ReceiverLimits
@@ -78,9 +79,8 @@ class HttpConnection(asyncio.Protocol):
             self._transport.abort()
         elif present >= limits.max_connections or peer_has >= limits.max_connections_per_peer:
             self._end_with(unavailable(Reason.NO_ROOM, CONNECTION_RETRY_SECONDS, closes=True))
-        elif (refusal := service.access.refuse_connection(transport.get_extra_info)) is not None:
-            self._reader.refusal = refusal
-            self._strange_heads = MAX_STRANGE_HEADS  # a head that others may send is not known here
+        else:
+            self.judge()
 
     def data_received(self, data: bytes) -> None:
         """Read what came, which answers it; then write the answers."""
@@ -202,6 +202,17 @@ class HttpConnection(asyncio.Protocol):
     def abort(self) -> None:
         """End the connection whatever is under way."""
         self._transport.abort()
+
+    def judge(self) -> None:
+        """Find out whether the client may post; if not, a head that others may send is not known here."""
+        refusal = self._service.access.refuse_connection(self._transport.get_extra_info)
+        self._reader.refusal = refusal
+        self._strange_heads = 0 if refusal is None else MAX_STRANGE_HEADS
+
+    def renew(self) -> None:
+        """End with the next answer, unless on a Unix socket."""
+        if not is_unix(self._transport.get_extra_info):
+            self._answers_left = min(self._answers_left, 1)
 
     # the reader's side
 

@@ -106,13 +106,17 @@ class Receiver:
     async def retune(self, limits: ReceiverLimits, access: Access, tls: ssl.SSLContext | None) -> None:
         """Go by these from now on, in the middle of serving; only listeners stay what they are.
 
-        Every request is judged by the new access, also on connections that are open; of TLS only new
-        connections see a change. Raises OSError, and then nothing has changed.
+        Every request is judged by the new access, also on connections that are open; a connection that is
+        not by TLS as it is now, or whose certificate another CA was to sign, ends with its next answer.
+        Raises OSError, and then nothing has changed.
         """
         assert self._service is not None, "retuned only while serving"
         servers = [] if tls is self._tls else await self._anew(self._service, limits, tls)
-        self._limits, self._access, self._tls = limits, access, tls
+        former, self._tls = self._tls, tls
+        self._limits, self._access = limits, access
         self._service.retune(limits, access)
+        if not _lets_in_the_same(former, tls):
+            self._service.renew()
         if servers:
             await self._replace(self._service, servers)
 
@@ -249,6 +253,21 @@ class Receiver:
 
 def _is_tcp(server: asyncio.Server) -> bool:
     return all(bound.family != socket.AF_UNIX for bound in server.sockets)
+
+
+def _lets_in_the_same(former: ssl.SSLContext | None, new: ssl.SSLContext | None) -> bool:
+    """Whether who has come by the former context, or in the clear, would come by the new one too."""
+    if former is None or new is None:
+        return former is new
+    return _authorities(former) == _authorities(new) is not None
+
+
+def _authorities(context: ssl.SSLContext) -> frozenset[bytes] | None:
+    """Whose certificates it takes; None if that cannot be told: a CA that does not call itself one."""
+    stored = context.cert_store_stats()
+    if stored["x509"] != stored["x509_ca"]:
+        return None
+    return frozenset(context.get_ca_certs(binary_form=True))
 
 
 def _tls_options(context: ssl.SSLContext | None, limits: ReceiverLimits) -> dict[str, Any]:

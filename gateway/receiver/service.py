@@ -37,6 +37,12 @@ class Connection(Protocol):
     def abort(self) -> None:
         """End the connection whatever is under way."""
 
+    def judge(self) -> None:
+        """Find out whether its client may post, as access is now."""
+
+    def renew(self) -> None:
+        """End with the next answer, as the handshake would not be the same today; there is none on Unix."""
+
 
 class Service:
     """What all connections of one receiver share."""
@@ -72,11 +78,18 @@ class Service:
         """Called when a connection has no open request any more, or is gone."""
 
     def retune(self, limits: ReceiverLimits, access: Access) -> None:
-        """Go by these from now on; known heads are judged anew, as access may have been withdrawn."""
+        """Go by these from now on; connections and known heads are judged anew: access may be withdrawn."""
         self.limits = limits
         self.access = access
         self.routes.retune(limits, access)
         self.heads = KnownHeads(limits)
+        for connection in self.connections:
+            connection.judge()
+
+    def renew(self) -> None:
+        """Let every connection end with its next answer, to be made anew under another TLS."""
+        for connection in self.connections:
+            connection.renew()
 
     def end_of_age(self) -> float:
         """When a connection that is made now is to end.
