@@ -205,7 +205,8 @@ class Journal:
             statistics.set_aside += 1  # who cuts the file short leaves the same traces as a kill
             log.warning("the journal ended in the middle of a write; what can be read of it is kept", extra={
                 **where, "events": found.torn})  # fmt: skip
-        if older := [str(path) for path in self._writer.set_aside if path != found.set_aside]:
+        new = "" if found.set_aside is None else str(found.set_aside)
+        if older := [path for path in map(str, self._writer.set_aside) if not (new and path.startswith(new))]:
             log.warning("damaged journals of earlier starts are still there", extra={
                 **where, "files": older})  # fmt: skip
 

@@ -77,7 +77,7 @@ class Salvage(Struct, frozen=True):
     rows: dict[int, Row]
     """By their numbers."""
     unreadable: int
-    """Records that are known to have been there and cannot be read, and pages that are none."""
+    """Records that are known to have been there and cannot be read, and pages that are none or missing."""
 
 
 class Pages:
@@ -127,7 +127,16 @@ def salvage(pages: Pages, wal: Wal) -> Salvage:
     rows: dict[int, Row] = {}
     unreadable = sum([_read_numbered(number, pages, rows) for number in pages.numbers() if number > 1])
     _read_loose(loose, pages, wal, rows)
-    return Salvage(rows, unreadable)
+    return Salvage(rows, unreadable + _missing(pages))
+
+
+def _missing(pages: Pages) -> int:
+    """Pages that the database's head speaks of and that are not there: the file was cut short."""
+    first = pages.get(1)
+    if first is None or bytes(first[:16]) != b"SQLite format 3\0":
+        return 0
+    declared = int.from_bytes(first[28:32], "big")  # the size in pages: sqlite.org/fileformat2.html 1.3.7
+    return max(0, declared - max(pages.numbers(), default=0))
 
 
 def torn_rows(pages: Pages, wal: Wal) -> dict[int, Row]:

@@ -150,6 +150,15 @@ def test_a_file_cut_short_keeps_what_is_left(tmp_path: Path, kept: float) -> Non
     assert set_aside is not None
 
 
+def test_a_file_cut_short_tells_how_many_pages_are_gone(tmp_path: Path) -> None:
+    """Its head says how many there were: "nothing unreadable" would be a lie."""
+    files = closed()
+    directory = files.put(tmp_path / "journal")
+    cut(directory / NAME, len(files.database) - 3 * PAGE_BYTES)
+    _, _, unreadable = start(directory)
+    assert unreadable >= 3
+
+
 @pytest.mark.parametrize("content", [b"", noise(1, 50_000), b"SQLite format 3\0", bytes(8192)])
 def test_a_file_of_nothing_that_is_ours_is_set_aside_whole(tmp_path: Path, content: bytes) -> None:
     """Empty, noise, a beginning, zeros."""
