@@ -22,6 +22,8 @@ class Account:
 
     def __init__(self, destination: str) -> None:
         self._destination = destination
+        self._health = Health.UP
+        """As it was last told of."""
         self.counters = DestinationCounters(
             dead_lettered=_zero(reason for reason in GiveUpReason if reason is not GiveUpReason.EXPIRED),
             retried=_zero(RetryReason),
@@ -101,8 +103,9 @@ class Account:
         """Dead letters could not be written, and wait for the disk."""
         count(self.counters.retried, RetryReason.DEAD_LETTER_FAILED, events)
 
-    def health_changed(self, before: Health, after: Health) -> None:
-        """Log how the bus answers, when that changes."""
+    def health_is(self, after: Health) -> None:
+        """Log how the bus answers, when that changes; also across a change of the sender."""
+        before, self._health = self._health, after
         if before is after:
             return
         trouble = self.last_error

@@ -312,7 +312,7 @@ class Destination:
 
     def _adjust(self, result: Attempt, seconds: float, now: float) -> None:
         """Tell the pressure how the bus answered; whatever waited for its return goes at once."""
-        pressure, before, was_probing = self._pressure, self._pressure.health, self._pressure.is_probing
+        pressure, was_probing = self._pressure, self._pressure.is_probing
         tell(
             pressure,
             result,
@@ -324,7 +324,7 @@ class Destination:
         if was_probing and not pressure.is_probing:
             self._backlog.hasten(now)
             self._in_flight.give_up_others(now)
-        self._account.health_changed(before, pressure.health)
+        self._account.health_is(pressure.health)
 
     def _expire(self, now: float) -> None:
         self._bury(

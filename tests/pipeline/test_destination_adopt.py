@@ -99,6 +99,25 @@ async def test_what_the_new_bus_can_never_take_becomes_a_dead_letter() -> None:
         assert desk.held == 0
 
 
+def test_that_a_new_sender_ends_the_trouble_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever was told that the bus takes nothing is told that it does again."""
+    caplog.set_level("INFO")
+
+    @on_virtual_clock
+    async def scenario() -> None:
+        async with running(FakeSender(always=BlockedError("denied", "no rights"))) as desk:
+            desk.accept("1")
+            await until(1.0)
+            desk.destination.adopt(FakeSender(), settings())
+            await until(2.0)
+
+    scenario()
+    assert [record.message for record in caplog.records] == [
+        "the bus does not take events as it should",
+        "the bus takes events again",
+    ]
+
+
 @on_virtual_clock
 async def test_new_settings_hold_at_once_and_the_sender_stays() -> None:
     """The interval, the room, the requests in flight; what was learned of the bus is learned anew."""
