@@ -52,10 +52,12 @@ def test_a_section_of_the_file_counts_for_every_destination() -> None:
 )
 def test_a_destination_overrides_a_section_key_by_key(section: str, key: str, shared: Any, own: Any) -> None:
     """The nearest value wins, for this destination alone."""
-    tables = {section: {key: shared}, "destinations": {"plain": bus(), "other": bus(**{section: {key: own}})}}
+    sections: dict[str, Any] = {section: {key: shared}}
+    owns: dict[str, Any] = {section: {key: own}}
+    tables = {**sections, "destinations": {"plain": bus(), "other": bus(**owns)}}
     expected = {
-        "plain": config(**{section: {key: shared}}).destinations["orders"],
-        "other": config(**{section: {key: own}}).destinations["orders"],
+        "plain": config(**sections).destinations["orders"],
+        "other": config(**owns).destinations["orders"],
     }
     found = parse(tables, environment={}, plugins=PLUGINS).destinations
     assert {name: getattr(one, section) for name, one in found.items()} == {

@@ -110,7 +110,7 @@ ATTACKS = {
     ),
     "an event of 350,000 attributes": (
         lambda: iter([delivery(body=EVENT[:-1] + b"".join(b',"%06d":1' % n for n in range(350_000)) + b"}")]),
-        400,
+        413,
     ),
 }
 

@@ -86,7 +86,7 @@ def _add(
         "--since",
         type=_moment,
         metavar="TIME",
-        help="given up then or later: 2026-01-31T08:00:00Z, or 2h ago",
+        help="given up then or later: 2026-01-31T08:00:00Z, or 2h for two hours ago",
     )
     bounds.add_argument("--until", type=_moment, metavar="TIME", help="given up before that")
     bounds.add_argument("--limit", type=_count, metavar="N", help="the first so many")
