@@ -233,7 +233,7 @@ class RequestReader:
         except RequestRefusedError as error:
             self._end_with(error.response)
         else:
-            self._end_with(self._service.routes.refuse_method(target))
+            self._end_with(self.refusal or self._service.routes.refuse_method(target))
 
     def _stop(self, error: HttpParserError, data: bytes, before: Phase) -> None:
         """Answer what stopped the parser for good: the client's fault, or ours."""
