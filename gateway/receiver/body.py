@@ -18,7 +18,7 @@ class Body:
     """
 
     def __init__(self, service: Service) -> None:
-        self._limits = service.limits
+        self._service = service
         self._statistics = service.statistics
         self._too_large = service.routes.too_large
         self._is_expected = False
@@ -42,9 +42,10 @@ class Body:
             return
         held = len(self._bytes) + len(piece)
         receiving = self._statistics.receiving_bytes + len(piece)
-        if held > self._limits.max_body_bytes:
+        limits = self._service.limits
+        if held > limits.max_body_bytes:
             raise RequestRefusedError(self._too_large())
-        if receiving > self._limits.max_receiving_bytes:
+        if receiving > limits.max_receiving_bytes:
             raise RequestRefusedError(unavailable(Reason.NO_ROOM, RECEIVING_RETRY_SECONDS))
         self._statistics.receiving_bytes = receiving
         if not self._bytes:
@@ -59,11 +60,12 @@ class Body:
         grown = len(self._bytes) != self._progress
         self._progress = len(self._bytes)
         self._silent_bytes = 0 if grown else self._silent_bytes + count
-        return self._silent_bytes > self._limits.max_header_bytes
+        return self._silent_bytes > self._service.limits.max_header_bytes
 
     def is_in_the_way(self, now: float) -> bool:
         """Whether it is too slow for the room that it holds and others may need; to be asked now and then."""
-        limits, rate = self._limits, self._limits.min_body_bytes_per_second
+        limits = self._service.limits
+        rate = limits.min_body_bytes_per_second
         held, seen_bytes, seen_at = len(self._bytes), self._seen_bytes, self._seen_at
         self._seen_bytes, self._seen_at = held, now
         is_scarce = self._statistics.receiving_bytes > limits.max_receiving_bytes // 2

@@ -177,13 +177,43 @@ def test_a_request_whose_head_was_taken_goes_on_when_its_token_is_withdrawn() ->
     assert last(subject.send(whole[-1:])).status == 202
 
 
-def test_other_limits_hold_from_the_next_request_on() -> None:
-    """Retuned with the access, in one step; the counts go on."""
+@pytest.mark.parametrize("whole", [delivery(), chunked(EVENT), chunked(EVENT[:9], EVENT[9:])])
+def test_other_limits_hold_from_the_next_request_on(whole: bytes) -> None:
+    """Retuned with the access, in one step, whether a length is declared or not; the counts go on."""
+    seen = []
+    for former, new in ((len(EVENT), len(EVENT) - 1), (len(EVENT) - 1, len(EVENT))):
+        subject = Wire(limited(max_body_bytes=former))
+        subject.send(delivery(body=b"{}"))
+        subject.service.retune(limited(max_body_bytes=new), Access())
+        seen.append(last(subject.send(whole)).status)
+    assert seen == [413, 202]
+
+
+def test_other_room_for_bodies_holds_from_the_next_piece_on() -> None:
+    """It is one number for all connections, open ones too."""
     subject = Wire()
     assert last(subject.send(delivery())).status == 202
-    subject.service.retune(limited(max_body_bytes=10), Access())
-    assert last(subject.send(delivery())).status == 413
-    assert subject.statistics.events_received["structured"] == 1
+    subject.service.retune(limited(max_receiving_bytes=len(EVENT) - 1), Access())
+    assert last(subject.send(chunked(EVENT))).status == 503
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        delivery(target=b"/events/orders"),
+        delivery(target=b"/events/unknown"),
+        delivery(method=b"GET"),
+        request(method=b"FETCH", target=b"/events/orders"),
+        request(method=b"FETCH", target=b"/events/unknown"),
+        request(b"WebHook-Request-Origin: events.example", method=b"OPTIONS"),
+    ],
+)
+@pytest.mark.parametrize("piece", [0, 1])
+def test_who_shows_no_certificate_for_a_name_learns_nothing_else(head: bytes, piece: int) -> None:
+    """As who shows no token, with whatever method."""
+    subject = Wire(access=Access(client_names=frozenset(["orders"])))
+    assert last(subject.send(head, piece=piece)).status == 403
+    assert subject.intake.asked == []
 
 
 def test_a_certificate_is_for_its_dns_uri_and_common_names() -> None:
