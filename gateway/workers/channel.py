@@ -30,6 +30,8 @@ class Channel:
 
     def send(self, message: Message) -> None:
         """Put it on its way; nothing happens if the other side has gone."""
+        if self._writer.is_closing():
+            return
         text = pickle.dumps(message)
         self._writer.write(len(text).to_bytes(_LENGTH_BYTES, "big") + text)
 

@@ -40,6 +40,8 @@ class WorkerProcess:
         self._answered_at = self._started_at = self._loop.time()
         self.is_ready = False
         """Whether it has said so."""
+        self._has_gone = False
+        """Whether it can be heard no more, though its process may not have ended yet."""
         self.is_settled = False
         """Whether it has said that everything is settled or kept: its end will be in order."""
 
@@ -77,7 +79,7 @@ class WorkerProcess:
 
     async def ask(self) -> None:
         """Have it report; back when it has, or ANSWER_SECONDS later."""
-        if not self.is_ready or len(self._asked) >= MAX_UNANSWERED:
+        if self._has_gone or not self.is_ready or len(self._asked) >= MAX_UNANSWERED:
             return
         if not self._asked:
             self._answered_at = self._loop.time()
@@ -88,6 +90,8 @@ class WorkerProcess:
 
     async def adopt(self, config: Config) -> tuple[ConfigFault, ...] | None:
         """Have it take up a configuration; its faults, or None if it did not say."""
+        if self._has_gone:
+            return None
         self._number += 1
         self._adopting[self._number] = answer = self._loop.create_future()
         self._channel.send(Adopt(self._number, config))
@@ -119,6 +123,7 @@ class WorkerProcess:
                 self._reported(message)
             elif isinstance(message, Adopted):
                 self._adopting.pop(message.number).set_result(message)
+        self._has_gone = True
         for asked in self._asked.values():
             asked.cancel()
         for adopting in self._adopting.values():

@@ -96,7 +96,7 @@ class Supervisor:
     async def run_until_stopped(self) -> ExitCode:
         """Until `request_drain`, or until a worker cannot be kept alive; then drain all and stop."""
         stop = asyncio.create_task(self._stop_asked.wait())
-        await asyncio.wait([stop, *self._keeping], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([stop, *self._keeping, *self._watching], return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
         await self._drain()
         return self._exit_code
@@ -145,11 +145,14 @@ class Supervisor:
                 process.kill()
             await asyncio.wait(hung)
         self._exit_code = max([slot.worst for slot in self._slots])
-        for task in self._keeping:
-            if (failure := task.exception()) is not None:
-                self._exit_code = ExitCode.FAILED
-                log.critical("a worker could not be looked after", exc_info=failure)
+        self._report_failures()
         await self._close()
+
+    def _report_failures(self) -> None:
+        for task in (*self._keeping, *self._watching):
+            if not task.cancelled() and (failure := task.exception()) is not None:
+                self._exit_code = ExitCode.FAILED
+                log.critical("workers could not be looked after", exc_info=failure)
 
     async def _close(self) -> None:
         try:
