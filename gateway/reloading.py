@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any
 
 from gateway.config import Config
@@ -33,7 +32,7 @@ class Reloading:
 
     def ask(self) -> None:
         """The same, for who does not wait: the log has the faults."""
-        task = asyncio.get_running_loop().create_task(self._answer_nobody(self._source.load))
+        task = asyncio.get_running_loop().create_task(self._answer_nobody(self._take_up(self._source.load)))
         self._asked.add(task)
         task.add_done_callback(self._asked.discard)
 
@@ -42,16 +41,21 @@ class Reloading:
         while True:
             await asyncio.sleep(POLL_SECONDS)
             if self._source.has_changed_files():
-                await self._answer_nobody(self._source.refresh)
+                await self._answer_nobody(self._take_up(self._source.refresh))
 
-    async def _answer_nobody(self, read: Callable[[], Config]) -> None:
-        with suppress(ConfigError):  # the log has it
-            await self._take_up(read)
+    async def _answer_nobody(self, taking_up: Awaitable[Change]) -> None:
+        try:
+            await taking_up
+        except ConfigError:
+            pass  # the log has it
+        except Exception:  # the top of a task: the next file that changes must be seen all the same
+            log.exception("the configuration could not be read again")
 
     async def _take_up(self, read: Callable[[], Config]) -> Change:
         async with self._one_at_a_time:
             try:
                 change = await self._apply(read())
+                self._source.keep()
             except ConfigError as error:
                 faults = [str(fault) for fault in error.faults]
                 log.error("the configuration is not taken up; the former one stays", extra={"faults": faults})  # noqa: TRY400 - the faults say it all

@@ -28,6 +28,7 @@ def run(path: Path, *, log_level: LogLevel | None, workers: int) -> ExitCode:
     source = ConfigSource(path, environment=os.environ, plugins=plugins, log_level=log_level)
     try:
         config = source.load()
+        source.keep()
     except ConfigError as error:
         return refuse(error)
     logs.configure(config.log.level, config.log.format)

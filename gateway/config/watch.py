@@ -1,4 +1,7 @@
-"""Whether files have changed since they were read: secrets and certificates that somebody else rotates."""
+"""Whether files have changed since they were read: secrets and certificates that somebody else rotates.
+
+Looks at them where it is called; they are expected on a file system that answers.
+"""
 
 from pathlib import Path
 
