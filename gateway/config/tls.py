@@ -35,6 +35,7 @@ def server_context(config: TlsConfig) -> ssl.SSLContext | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
+    context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
     try:
         context.load_cert_chain(config.certificate, config.key, password=_no_passphrase)
@@ -43,7 +44,8 @@ def server_context(config: TlsConfig) -> ssl.SSLContext | None:
     if config.client_ca:
         authority = _read(config.client_ca, "client_ca")
         _check_certificate(authority, "client_ca")
-        context.load_verify_locations(cadata=authority)
+        # Without what stands between the certificates, which may be in any language.
+        context.load_verify_locations(cadata="\n".join(_CERTIFICATE.findall(authority)))
         context.verify_mode = ssl.CERT_REQUIRED
     return context
 
