@@ -36,6 +36,7 @@ from gateway.membership import ALONE, Membership
 from gateway.pipeline.destination import Destination
 from gateway.pipeline.fan_out import FanOut
 from gateway.pipeline.settings import Clocks
+from gateway.process import raise_descriptor_limit
 from gateway.receiver.server import Listen, Receiver
 from gateway.reconfiguration import Parts, take_up
 from gateway.reloading import Reloading
@@ -276,6 +277,7 @@ class App:
         parts = Parts(self._plugins, self._destinations, self._receiver, self._intake, self._admin)
         found = await take_up(self._config, new, parts)
         self._config, self._certificate_expires_at = found.config, expires_at
+        raise_descriptor_limit(found.config)
         _warn(found.config)
         return found
 

@@ -87,6 +87,7 @@ ROWS = (
             "gateway.senders",
             "gateway.snapshots",
             "gateway.logs",
+            "gateway.process",
             "gateway.reconfiguration",
             "gateway.reloading",
             "gateway.storage",
