@@ -17,6 +17,7 @@ MAX_HEAD_BYTES = 64 << 10
 
 _LEAST_FINAL_STATUS = 200
 _SWITCHING_PROTOCOLS = 101
+_VERSIONS = ("1.1", "1.0")
 
 
 class AnswerReader:
@@ -85,10 +86,14 @@ class AnswerReader:
             self._refuse(_head_too_large())
         if status == _SWITCHING_PROTOCOLS or not 100 <= status <= 999:  # noqa: PLR2004 - three digits
             self._refuse(UnavailableError("unreadable_answer", f"status {status}"))
+        if self._parser.get_http_version() not in _VERSIONS:
+            self._refuse(UnavailableError("unreadable_answer", "not HTTP/1.1 or 1.0"))
         self._status = status
 
     def on_body(self, piece: bytes) -> None:
         """A piece of the body."""
+        if self._status < _LEAST_FINAL_STATUS:
+            self._refuse(UnavailableError("unreadable_answer", "an interim answer with a body"))
         self._bytes_without_body = 0
         self._body_bytes += len(piece)
         if self._body_bytes > MAX_ANSWER_BYTES:

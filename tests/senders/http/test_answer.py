@@ -143,6 +143,8 @@ def test_of_several_headers_of_one_name_the_first_counts() -> None:
         b"SSH-2.0-OpenSSH_9.2\r\n",
         b"\x15\x03\x03\x00\x02\x02\x46",
         b"HTTP/3.0 200 OK\r\n\r\n",
+        b"HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\nContent-Length: 3\r\n\r\nabc" + LENGTH,
         b"HTTP/1.1 2000 OK\r\n\r\n",
         b"HTTP/1.1 20 OK\r\n\r\n",
         b"HTTP/1.1 099 OK\r\n\r\n",
