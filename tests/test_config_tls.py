@@ -47,7 +47,7 @@ def test_a_chain_and_a_bundle_of_authorities_are_taken(tmp_path: Path) -> None:
     """With words between the certificates, as tools put them there."""
     chain = file_of(tmp_path, SERVER.pem + b"An authority\n" + AUTHORITY.pem)
     bundle = tmp_path / "bundle.pem"
-    bundle.write_bytes(AUTHORITY.pem + b"Another\n" + Authority().pem)
+    bundle.write_bytes(AUTHORITY.pem + "Noch eine, für Prüfungen\n".encode() + Authority().pem)
     context = server_context(
         config(receiver=section(tmp_path, certificate=chain, client_ca=str(bundle))).receiver.tls
     )
