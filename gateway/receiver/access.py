@@ -1,7 +1,6 @@
 """Who may post: what a request shows, and whom a connection's certificate is for. Pure."""
 
-import socket
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -32,16 +31,14 @@ class Access(Struct, frozen=True):
         verdict = self.tokens.judge(fields.get(b"authorization"))
         return None if verdict is Verdict.GRANTED else UNAUTHORIZED[verdict]
 
-    def refuse_connection(self, extra_info: Callable[[str], Any]) -> Response | None:
+    def refuse_connection(self, certificate: Mapping[str, Any] | None) -> Response | None:
         """The answer to every request of a connection that shows no certificate for one of us; None: welcome.
 
-        `extra_info` tells what the connection's transport knows, as asyncio names it. A connection that was
-        made when less was asked for has no certificate, or no TLS; on a Unix socket its file's mode says who
-        may connect.
+        A connection that was made when less was asked for has none, and neither has one in the clear. Not to
+        be asked about those to Unix sockets, whose files' modes say who may connect.
         """
-        if not (self.asks_certificates or self.client_names) or is_unix(extra_info):
+        if not (self.asks_certificates or self.client_names):
             return None
-        certificate = extra_info("peercert")
         if not certificate:
             return FORBIDDEN
         if self.client_names and names(certificate).isdisjoint(self.client_names):
@@ -62,9 +59,3 @@ def names(certificate: Mapping[str, Any]) -> frozenset[str]:
         if kind == "commonName"
     )
     return frozenset([*alternatives, *common])
-
-
-def is_unix(extra_info: Callable[[str], Any]) -> bool:
-    """Whether a connection came to a Unix socket, by what its transport knows."""
-    connection: socket.socket | None = extra_info("socket")
-    return connection is not None and connection.family == socket.AF_UNIX

@@ -7,10 +7,10 @@ stand in line, and are written once per turn in which some become known.
 
 import asyncio
 import logging
+import socket
 from typing import cast
 
 from gateway.errors import Reason
-from gateway.receiver.access import is_unix
 from gateway.receiver.answers import Answers
 from gateway.receiver.flow import Flow
 from gateway.receiver.limits import ReceiverLimits
@@ -72,12 +72,10 @@ class HttpConnection(asyncio.Protocol):
         self._reader.since = service.clock()
         self._ends_at = service.end_of_age()
         self._peer = peer_of(transport.get_extra_info("peername"))
-        limits, peer_has = service.limits, service.peers.join(self._peer)
-        present = len(service.connections)
-        service.connections.add(self)
-        if present >= 2 * limits.max_connections or peer_has >= 2 * limits.max_connections_per_peer:
+        times_taken = service.join(self, self._peer)
+        if times_taken > 1:
             self._transport.abort()
-        elif present >= limits.max_connections or peer_has >= limits.max_connections_per_peer:
+        elif times_taken:
             self._end_with(unavailable(Reason.NO_ROOM, CONNECTION_RETRY_SECONDS, closes=True))
         else:
             self.judge()
@@ -115,9 +113,7 @@ class HttpConnection(asyncio.Protocol):
         self._is_closing = True
         self._reader.close()
         self._answers.drop()
-        self._service.connections.discard(self)
-        self._service.peers.leave(self._peer)
-        self._service.on_connection_ended()
+        self._service.leave(self, self._peer)
 
     def pause_writing(self) -> None:
         """The client does not read its answers, so no more of its requests are read."""
@@ -205,13 +201,15 @@ class HttpConnection(asyncio.Protocol):
 
     def judge(self) -> None:
         """Find out whether the client may post; if not, a head that others may send is not known here."""
-        refusal = self._service.access.refuse_connection(self._transport.get_extra_info)
+        if self._is_unix:
+            return
+        refusal = self._service.access.refuse_connection(self._transport.get_extra_info("peercert"))
         self._reader.refusal = refusal
         self._strange_heads = 0 if refusal is None else MAX_STRANGE_HEADS
 
     def renew(self) -> None:
         """End with the next answer, unless on a Unix socket."""
-        if not is_unix(self._transport.get_extra_info):
+        if not self._is_unix:
             self._answers_left = min(self._answers_left, 1)
 
     # the reader's side
@@ -241,6 +239,12 @@ class HttpConnection(asyncio.Protocol):
         self._answers.put_interim(CONTINUE)
 
     # within
+
+    @property
+    def _is_unix(self) -> bool:
+        """Whether it came to a Unix socket."""
+        connection: socket.socket | None = self._transport.get_extra_info("socket")
+        return connection is not None and connection.family == socket.AF_UNIX
 
     def _patience_seconds(self, limits: ReceiverLimits) -> float:
         """How long to wait for the next request."""

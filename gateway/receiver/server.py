@@ -8,12 +8,12 @@ import stat
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from msgspec import Struct
 
 from gateway.admission import Intake
 from gateway.receiver.access import OPEN, Access
+from gateway.receiver.handshake import Handshake
 from gateway.receiver.limits import ReceiverLimits
 from gateway.receiver.protocol import HttpConnection
 from gateway.receiver.service import Service
@@ -23,8 +23,6 @@ BACKLOG = 1024
 """Connections the kernel keeps for us until they are accepted."""
 SWEEP_SECONDS = 1.0
 """The longest between two looks at the clock: the `Date` of the answers has that resolution."""
-TLS_SHUTDOWN_SECONDS = 2.0
-"""How long a client may take to say that it has seen the end."""
 
 
 class ListenTcp(Struct, frozen=True):
@@ -108,17 +106,15 @@ class Receiver:
 
         Every request is judged by the new access, also on connections that are open; a connection that is
         not by TLS as it is now, or whose certificate another CA was to sign, ends with its next answer.
-        Raises OSError, and then nothing has changed.
+        The context is that of new connections only: changing one in use would not do, as it forgets no CA,
+        and resumes the sessions of clients that it has let in.
         """
         assert self._service is not None, "retuned only while serving"
-        servers = [] if tls is self._tls else await self._anew(self._service, limits, tls)
         former, self._tls = self._tls, tls
         self._limits, self._access = limits, access
         self._service.retune(limits, access)
         if not _lets_in_the_same(former, tls):
             self._service.renew()
-        if servers:
-            await self._replace(self._service, servers)
 
     def statistics(self) -> ReceiverStatistics:
         """The counts so far; the object is the receiver's own, to be read and not kept."""
@@ -174,13 +170,12 @@ class Receiver:
         loop = asyncio.get_running_loop()
         if isinstance(listener, ListenTcp):  # asyncio and uvloop both set TCP_NODELAY on what they accept
             return await loop.create_server(
-                lambda: HttpConnection(service),
+                lambda: self._arrival(service),
                 listener.host,
                 listener.port,
                 backlog=BACKLOG,
                 start_serving=False,
                 reuse_port=listener.is_shared or None,
-                **_tls_options(self._tls, self._limits),
             )
         if listener.descriptor is not None:
             bound = socket.socket(fileno=os.dup(listener.descriptor))
@@ -190,42 +185,9 @@ class Receiver:
             lambda: HttpConnection(service), sock=bound, backlog=BACKLOG, start_serving=False
         )
 
-    async def _anew(
-        self, service: Service, limits: ReceiverLimits, tls: ssl.SSLContext | None
-    ) -> Sequence[asyncio.Server]:
-        """A second server on each TCP socket, with another context; it does not serve yet. Raises OSError."""
-        loop = asyncio.get_running_loop()
-        servers: list[asyncio.Server] = []
-        try:
-            for bound in [bound for server in self._servers if _is_tcp(server) for bound in server.sockets]:
-                server = await loop.create_server(
-                    lambda: HttpConnection(service),
-                    sock=bound.dup(),
-                    backlog=BACKLOG,
-                    start_serving=False,
-                    **_tls_options(tls, limits),
-                )
-                servers.append(server)
-        except OSError:
-            for server in servers:
-                server.close()
-            raise
-        return servers
-
-    async def _replace(self, service: Service, servers: Sequence[asyncio.Server]) -> None:
-        """Take new connections with those servers, and with none of the former ones.
-
-        The sockets stay, with the connections in their backlogs. Changing the context that is in use would
-        not do: it forgets no CA, and resumes the sessions of clients that it has let in.
-        """
-        for server in servers:
-            await server.start_serving()
-        former = [server for server in self._servers if _is_tcp(server)]
-        if service.is_draining:  # since the first of them was made
-            former, servers = list(servers), []
-        for server in former:
-            server.close()
-        self._servers = [*(server for server in self._servers if server not in former), *servers]
+    def _arrival(self, service: Service) -> asyncio.Protocol:
+        """The protocol of a connection that has come by TCP."""
+        return HttpConnection(service) if self._tls is None else Handshake(service, self._tls)
 
     def _bind_unix(self, path: Path, mode: int) -> socket.socket:
         bound = bind_unix(path, mode)
@@ -251,10 +213,6 @@ class Receiver:
         )
 
 
-def _is_tcp(server: asyncio.Server) -> bool:
-    return all(bound.family != socket.AF_UNIX for bound in server.sockets)
-
-
 def _lets_in_the_same(former: ssl.SSLContext | None, new: ssl.SSLContext | None) -> bool:
     """Whether who has come by the former context, or in the clear, would come by the new one too."""
     if former is None or new is None:
@@ -268,17 +226,6 @@ def _authorities(context: ssl.SSLContext) -> frozenset[bytes] | None:
     if stored["x509"] != stored["x509_ca"]:
         return None
     return frozenset(context.get_ca_certs(binary_form=True))
-
-
-def _tls_options(context: ssl.SSLContext | None, limits: ReceiverLimits) -> dict[str, Any]:
-    """What a server is made with; the time-outs may only be there with a context."""
-    if context is None:
-        return {}
-    return {
-        "ssl": context,
-        "ssl_handshake_timeout": limits.handshake_timeout_seconds,
-        "ssl_shutdown_timeout": TLS_SHUTDOWN_SECONDS,
-    }
 
 
 def bind_unix(path: Path, mode: int) -> socket.socket:

@@ -91,6 +91,18 @@ class Service:
         for connection in self.connections:
             connection.renew()
 
+    def join(self, connection: Connection, peer: str | None) -> int:
+        """Count one more connection, of that peer; how many times over the limits were taken before."""
+        limits, peer_has, present = self.limits, self.peers.join(peer), len(self.connections)
+        self.connections.add(connection)
+        return max(present // limits.max_connections, peer_has // limits.max_connections_per_peer)
+
+    def leave(self, connection: Connection, peer: str | None) -> None:
+        """Count one less; it is gone, or has another in its place."""
+        self.connections.remove(connection)
+        self.peers.leave(peer)
+        self.on_connection_ended()
+
     def end_of_age(self) -> float:
         """When a connection that is made now is to end.
 

@@ -187,3 +187,46 @@ async def test_a_handshake_that_does_not_come_to_its_end_ends_the_connection(
             with suppress(ConnectionResetError):  # as good an end
                 assert await asyncio.wait_for(reader.read(), SOON) == b""
             writer.close()
+
+
+async def test_silent_handshakes_are_connections(authority: Authority, tmp_path: Path) -> None:
+    """They are counted from their first moment; beyond twice the limit they are gone at once."""
+    authority.server().write(tmp_path)
+    async with running(tls_config(tmp_path), limits=limited(max_connections=2)) as (receiver, [bound]):
+        assert isinstance(bound, ListenTcp)
+        silent = [await asyncio.open_connection(bound.host, bound.port) for _ in range(12)]
+        ends = [asyncio.create_task(ended(reader)) for reader, _ in silent]
+        async with asyncio.timeout(SOON):
+            while sum(end.done() for end in ends) < 8:  # noqa: ASYNC110 - no client knows of the others
+                await asyncio.sleep(0)
+        assert receiver.statistics().connections == 4
+        assert not await is_let_in(bound, authority.client(tmp_path))
+        for _, writer in silent:
+            writer.transport.abort()
+        await asyncio.gather(*ends)
+        async with asyncio.timeout(SOON):
+            while receiver.statistics().connections:  # noqa: ASYNC110 - the receiver tells nobody
+                await asyncio.sleep(0)
+        assert await is_let_in(bound, authority.client(tmp_path))
+
+
+async def test_silent_handshakes_end_with_the_receiver(authority: Authority, tmp_path: Path) -> None:
+    """However long they still might have taken: nothing is owed to them."""
+    authority.server().write(tmp_path)
+    async with running(tls_config(tmp_path)) as (receiver, [bound]):
+        assert isinstance(bound, ListenTcp)
+        reader, writer = await asyncio.open_connection(bound.host, bound.port)
+        async with asyncio.timeout(SOON):
+            while not receiver.statistics().connections:  # noqa: ASYNC110 - the receiver tells nobody
+                await asyncio.sleep(0)
+            await receiver.drain()
+            await receiver.aclose(asyncio.get_running_loop().time() + 2 * SOON)
+            await ended(reader)
+        assert receiver.statistics().connections == 0
+        writer.transport.abort()
+
+
+async def ended(reader: asyncio.StreamReader) -> None:
+    """Return once the connection has, in whatever way."""
+    with suppress(ConnectionResetError):
+        await reader.read()

@@ -15,6 +15,7 @@ from gateway.secret import Secret
 from tests.receiver.tls import (
     LOOPBACK,
     NAME,
+    SOON,
     Client,
     connected,
     handshake,
@@ -117,23 +118,6 @@ async def test_a_drain_stops_listening_after_a_change_too(authority: Authority, 
             await server_of(bound, context)
 
 
-async def test_a_drain_in_the_middle_of_a_change_stops_listening_too(
-    authority: Authority, tmp_path: Path
-) -> None:
-    """However far the change has come, nobody connects any more behind it."""
-    authority.server().write(tmp_path)
-    tls, context = tls_config(tmp_path), authority.client(tmp_path)
-    for turns in range(3):
-        async with running(tls) as (receiver, [bound]):
-            changing = asyncio.create_task(receiver.retune(limited(), OPEN, server_context(tls)))
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            await receiver.drain()
-            await changing
-            with pytest.raises(ConnectionRefusedError):
-                await server_of(bound, context)
-
-
 async def test_who_was_let_in_without_a_certificate_needs_one_when_it_is_asked_for(
     authority: Authority, tmp_path: Path
 ) -> None:
@@ -207,3 +191,23 @@ async def test_under_another_client_ca_open_connections_end_with_their_next_answ
         assert not (await client.post()).closes
         await receiver.retune(limited(), access, server_context(tls_config(tmp_path, stranger)))
         assert (await client.post()).closes
+
+
+async def test_a_handshake_that_began_under_the_former_client_ca_is_good_for_one_answer(
+    authority: Authority, stranger: Authority, tmp_path: Path
+) -> None:
+    """As a connection that was open by then."""
+    authority.server().write(tmp_path)
+    access = Access(asks_certificates=True)
+    context = authority.client(tmp_path, authority.issue("old"))
+    async with running(tls_config(tmp_path, authority), access=access) as (receiver, [bound]):
+        assert isinstance(bound, ListenTcp)
+        reader, writer = await asyncio.open_connection(bound.host, bound.port)
+        async with asyncio.timeout(SOON):
+            while not receiver.statistics().connections:  # noqa: ASYNC110 - the receiver tells nobody
+                await asyncio.sleep(0)
+        await receiver.retune(limited(), access, server_context(tls_config(tmp_path, stranger)))
+        await writer.start_tls(context, server_hostname="localhost")
+        answer = await Client(reader, writer).post()
+        assert (answer.status, answer.closes) == (202, True)
+        writer.transport.abort()
