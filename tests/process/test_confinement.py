@@ -314,7 +314,7 @@ def test_a_query_is_not_taken_for_a_process() -> None:
 )
 def test_the_sidecar_asks_its_cluster_for_the_same(setting: str) -> None:
     """What is proven here is what the example deployment runs with."""
-    manifest = (ROOT / "deploy" / "kubernetes" / "sidecar.yaml").read_text(encoding="utf-8")
+    manifest = (ROOT / "deploy" / "kubernetes" / "sidecar" / "application.yaml").read_text(encoding="utf-8")
     assert setting in [line.strip() for line in manifest.splitlines()]
 
 
