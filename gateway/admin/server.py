@@ -2,9 +2,10 @@
 
 Knows the gateway only through the snapshots and the questions of `Operations`; it has no way to read
 events. Where there are tokens everything asks for one but the probes, which say next to nothing; where there
-are none `POST /drain` answers programs on this machine alone.
+are none `POST /drain` and `POST /reload` answer programs on this machine alone.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from ipaddress import ip_address
@@ -14,6 +15,7 @@ import msgspec
 from aiohttp import web
 
 from gateway import metrics
+from gateway.admin.visitors import HEAD_SECONDS, Visitor, Visitors
 from gateway.bearer import CHALLENGES, NO_TOKENS, BearerTokens, Verdict
 from gateway.config import ListenAddress
 from gateway.config.change import Change
@@ -62,18 +64,25 @@ class Admin:
     """The listener. `start` binds, `aclose` is safe twice and without `start`."""
 
     def __init__(
-        self, operations: Operations, listen: ListenAddress, tokens: BearerTokens = NO_TOKENS
+        self,
+        operations: Operations,
+        listen: ListenAddress,
+        tokens: BearerTokens = NO_TOKENS,
+        *,
+        head_seconds: float = HEAD_SECONDS,
     ) -> None:
         self._operations = operations
         self._listen = listen
         self.tokens = tokens
         """Those that are asked for from the next request on."""
         self._registry = metrics.registry(operations.snapshot)
+        self._visitors = Visitors(head_seconds=head_seconds)
         self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
 
     async def start(self) -> str:
         """Listen; the address bound, as a URL or `unix:/path`. Raises OSError."""
-        app = web.Application(middlewares=[_problems, self._authorize])
+        app = web.Application(middlewares=[self._welcome, _problems, self._authorize])
         app.add_routes(
             [
                 web.get("/metrics", self._metrics),
@@ -88,16 +97,22 @@ class Admin:
             app, access_log=None, handle_signals=False, shutdown_timeout=LAST_ANSWERS_SECONDS
         )
         await self._runner.setup()
-        site: web.BaseSite
+        make_handler = self._runner.server
+        assert make_handler is not None, "set up"
+        loop = asyncio.get_running_loop()
         if (path := self._listen.path) is not None:
-            site = web.UnixSite(self._runner, path)
-        else:
-            site = web.TCPSite(self._runner, self._listen.host, self._listen.port)
-        await site.start()
-        return f"unix:{path}" if path is not None else _url(self._runner.addresses[0])
+            self._server = await loop.create_unix_server(lambda: Visitor(self._visitors, make_handler), path)
+            return f"unix:{path}"
+        self._server = await loop.create_server(
+            lambda: Visitor(self._visitors, make_handler), self._listen.host, self._listen.port
+        )
+        return _url(self._server.sockets[0].getsockname())
 
     async def aclose(self) -> None:
         """Stop listening."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -134,6 +149,18 @@ class Admin:
             return _faulty(error)
         told = {"changed": change.changed, "needs_restart": change.needs_restart}
         return web.Response(body=_encode(told), content_type="application/json")
+
+    @web.middleware
+    async def _welcome(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Say that a whole head has come, and when it is answered."""
+        visitor = self._visitors.of(request.transport)
+        if visitor is None:
+            return await handler(request)
+        visitor.begin()
+        try:
+            return await handler(request)
+        finally:
+            visitor.end()
 
     @web.middleware
     async def _authorize(self, request: web.Request, handler: Handler) -> web.StreamResponse:
