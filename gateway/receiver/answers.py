@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 
 MAX_OWED = 128
 """With so many answers owed no more requests are read, those of a piece that was begun excepted."""
+MAX_OWED_BYTES = 1 << 20
+"""The same for the bodies of answers that are known, behind one that is not."""
 _RESOLUTION_SECONDS = 0.001
 """A timer of libuv counts milliseconds, and may come within one."""
 
@@ -35,6 +37,8 @@ class Answers:
         """Counted, and to be written next."""
         self.line: deque[Slot] = deque()
         """Those behind; empty, or the first is not known, or `Service.write_soon` was asked for."""
+        self._owed_bytes = 0
+        """Of the bodies in line that are known."""
         self._service = service
         self._connection: Connection | None = connection
         """None once nobody reads the answers."""
@@ -44,7 +48,7 @@ class Answers:
     @property
     def is_full(self) -> bool:
         """Whether no more requests shall be read."""
-        return len(self.line) >= MAX_OWED
+        return len(self.line) >= MAX_OWED or self._owed_bytes >= MAX_OWED_BYTES
 
     @property
     def hold_client_up(self) -> bool:
@@ -82,6 +86,8 @@ class Answers:
             answer.since = self._service.clock()
             answer.then = self._heard
             self._heard(answer)
+        else:
+            self._owed_bytes += len(answer.body)
 
     def advance(self, *, ends: bool) -> bool:
         """Put what is known from the front of the line on; if the connection `ends`, its last answer says so.
@@ -90,7 +96,8 @@ class Answers:
         """
         line = self.line
         while line and (answer := _known(line[0][0])) is not None:
-            _, is_head = line.popleft()
+            slot, is_head = line.popleft()
+            self._owed_bytes -= _body_bytes(slot)
             if isinstance(answer, bytes):
                 self.encoded.append(answer)
             else:
@@ -112,7 +119,9 @@ class Answers:
         """It has an answer, or waits for something else now."""
         if not waiting.is_known:
             self._watch(waiting.since + waiting.patience_seconds)
-        elif self.line[0][0] is waiting and self._connection is not None:
+            return
+        self._owed_bytes += waiting.body_bytes
+        if self.line[0][0] is waiting and self._connection is not None:
             self._service.write_soon(self._connection)
 
     def _watch(self, moment: float) -> None:
@@ -136,6 +145,15 @@ class Answers:
                     answer.expire()
                 else:
                     self._watch(moment)
+
+
+def _body_bytes(answer: Response | Waiting | bytes) -> int:
+    match answer:
+        case Waiting():
+            return answer.body_bytes
+        case Response():
+            return len(answer.body)
+    return 0
 
 
 def _known(answer: Response | Waiting | bytes) -> Response | bytes | None:

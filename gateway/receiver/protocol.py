@@ -280,6 +280,7 @@ class HttpConnection(asyncio.Protocol):
                 return
             if self._answers.is_full:
                 self._unread = data[start:]
+                self._flow.owe(too_much=True)  # answers that stand in line may have become known, and large
                 return
             self._reader.read(data[start : start + PIECE_BYTES])
 

@@ -47,11 +47,11 @@ class Waiting:
     """
 
     __slots__ = (
+        "_answer",
         "_destination",
         "_events",
         "_left",
         "_places",
-        "_refusal",
         "_results",
         "_stage",
         "_terms",
@@ -69,7 +69,8 @@ class Waiting:
         self._terms = terms
         self._events = events
         self._stage = Stage.UNDECIDED
-        self._refusal: Response | None = None
+        self._answer: Response | Exception | None = None
+        """Once it is known; an error where it could not be found."""
         self._destination = ""
         self._results: list[Result | None] = []
         """Of every event at the first destination, then at the second, and so on."""
@@ -86,38 +87,34 @@ class Waiting:
     @property
     def is_plainly_accepted(self) -> bool:
         """Whether the answer is known, and the one that says nothing but that the disk has the events."""
-        terms = self._terms
-        return (
-            self._stage is Stage.KNOWN
-            and self._refusal is None
-            and terms.wait_seconds is None
-            and terms.accepted is ACCEPTED
-        )
+        return self._answer is ACCEPTED
 
     def response(self) -> Response:
-        """The answer, once it is known; asked for once."""
-        assert self._stage is Stage.KNOWN, "not known yet"
-        response = self._refusal or self._decided()
-        self.forget()
-        return response
+        """The answer, once it is known. Raises what went wrong when it was."""
+        assert self._answer is not None, "not known yet"
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+    @property
+    def body_bytes(self) -> int:
+        """What is held of the answer, once it is known."""
+        return len(self._answer.body) if isinstance(self._answer, Response) else 0
 
     def forget(self) -> None:
         """Nobody waits any more; the buses may still hold this as a receipt, but it holds nothing."""
         self.then = None
         self._stage = Stage.KNOWN
-        self._events = ()
-        self._results = []
-        self._places = None
+        self._release()
 
     def admitted(self, admission: Admission) -> None:
         """The events are taken, or not."""
         if self._stage is not Stage.UNDECIDED:
             return  # too late
         if not isinstance(admission, Accepted):
-            self._refusal = not_admitted(admission, events=len(self._events))
-            self._know()
+            self._know(not_admitted(admission, events=len(self._events)))
         elif self._terms.wait_seconds is None or not self._left:
-            self._know()
+            self._know(self._decided())
         else:
             self._stage = Stage.HELD
             self.patience_seconds = self._terms.wait_seconds
@@ -132,7 +129,7 @@ class Waiting:
         if self._stage is Stage.UNDECIDED:
             self.admitted(Unwritten(DISK_RETRY_SECONDS))
         elif self._stage is Stage.HELD:
-            self._know()
+            self._know(self._decided())
 
     # the caller's side
 
@@ -171,7 +168,7 @@ class Waiting:
         self._results[begin + self._place(entry.event)] = result
         self._left -= 1
         if not self._left:
-            self._know()
+            self._know(self._decided())
 
     # within
 
@@ -182,17 +179,32 @@ class Waiting:
             self._places = {id(each): place for place, each in enumerate(self._events)}
         return self._places[id(event)]
 
-    def _decided(self) -> Response:
-        """200 if every event is delivered everywhere, 502 if one is given up, else 202."""
+    def _decided(self) -> Response | Exception:
+        """200 if every event is delivered everywhere, 502 if one is given up, else 202.
+
+        An error is for who reads the answer, not for the bus that tells of an event.
+        """
         terms = self._terms
         if terms.wait_seconds is None:
             return terms.accepted
-        told = results_response(self._results, events=len(self._events), fields=terms.applied)
+        try:
+            told = results_response(self._results, events=len(self._events), fields=terms.applied)
+        except Exception as error:  # noqa: BLE001 - raised again by `response`
+            return error
         return terms.accepted if told is None else told
 
-    def _know(self) -> None:
+    def _know(self, answer: Response | Exception) -> None:
+        """Hold nothing but the answer: its turn may come long after the events have left the buffer."""
         self._stage = Stage.KNOWN
+        self._answer = answer
+        self._release()
         self._tell()
+        self.then = None
+
+    def _release(self) -> None:
+        self._events = ()
+        self._results = []
+        self._places = None
 
     def _tell(self) -> None:
         if self.then is not None:

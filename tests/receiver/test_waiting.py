@@ -1,5 +1,7 @@
 """Answers to producers that wait for the delivery, or for the disk: which, when, and how they are told."""
 
+import gc
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -468,3 +470,46 @@ async def test_a_thousand_connections_wait_at_once() -> None:
             (200, True) if number in held else (202, False)
         )
         assert len(transport.writes) == 1
+
+
+@on_virtual_clock
+async def test_delivered_events_are_not_kept_for_an_answer_whose_turn_has_not_come() -> None:
+    """They have left the buffer's bound, and nothing else would bound them."""
+    client = wire(None, "orders", "stuck")
+    client.send(delivery(WAIT_5, target=b"/events/stuck"))
+    large = EVENT.replace(b'{"n":1}', b'"%b"' % (b"x" * 500_000))
+    tracemalloc.start()
+    try:
+        for _ in range(10):
+            client.send(request(BATCHED, WAIT_5, target=b"/events/orders", body=b"[%b,%b]" % (large, large)))
+            client.intake.deliver(1)
+            client.intake.deliver(2)
+            del client.intake.entries[1:], client.intake.accepted[1:]
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 2_000_000
+    finally:
+        tracemalloc.stop()
+    client.intake.deliver(0)
+    assert [answer.status for answer in await told(client)] == [200] * 11
+
+
+@on_virtual_clock
+async def test_no_more_is_read_while_too_many_bytes_are_owed() -> None:
+    """Answers in line are memory too: a batch's has the ids that its client has chosen."""
+    client = wire(None, "orders", "stuck")
+    client.send(delivery(WAIT_5, target=b"/events/stuck"))
+    whole = batch(*(f"{n:0200000}" for n in range(3))).replace(b" / ", b" /events/orders ", 1)
+    for sent in range(2):
+        client.send(whole)
+        assert not client.transport.is_reading_paused
+        for index in range(1, 4):
+            client.intake.deliver(3 * sent + index)
+    client.send(whole)
+    assert client.transport.is_reading_paused
+    assert len(client.intake.entries) == 7
+    client.intake.deliver(0)
+    assert [answer.status for answer in await told(client)] == [200] * 3
+    assert not client.transport.is_reading_paused
+    for index in range(7, 10):
+        client.intake.deliver(index)
+    assert [answer.status for answer in await told(client)] == [200] * 4
