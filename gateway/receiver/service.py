@@ -1,6 +1,7 @@
 """What the connections of one receiver share: limits, counts, routes, the date, and one another."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Protocol
 
@@ -13,6 +14,8 @@ from gateway.receiver.peers import Peers
 from gateway.receiver.responses import PHRASES, ResponseWriter
 from gateway.receiver.routes import Routes
 from gateway.snapshots import ReceiverStatistics
+
+logger = logging.getLogger(__name__)
 
 JITTER = 0.1
 _GOLDEN_RATIO = 0.6180339887
@@ -131,7 +134,11 @@ class Service:
     def _write_known(self) -> None:
         connections, self._with_known = self._with_known, []
         for connection in connections:
-            connection.write_known()
+            try:
+                connection.write_known()
+            except Exception:  # the others' answers are not to wait for ever
+                logger.exception("a connection failed")
+                connection.abort()
 
 
 def _nothing() -> None:

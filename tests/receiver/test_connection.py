@@ -1,14 +1,16 @@
 """A connection's life: bodies within limits, refusals before them, time, and clients that do not read."""
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from gateway.admission import NoRoom
+from gateway.admission import ACCEPTED, NoRoom, Pending
 from gateway.receiver.protocol import HttpConnection
-from tests.support.http import EVENT, STRUCTURED, Wire, chunked, delivery, request
+from tests.support.clock import now, on_virtual_clock, settle
+from tests.support.http import EVENT, STRUCTURED, Wire, answers, chunked, delivery, request
 from tests.support.limits import limited
-from tests.support.transport import WholeTransport
+from tests.support.transport import FakeTransport, WholeTransport
 
 EXPECT = b"Expect: 100-continue"
 LIMITS = limited(
@@ -465,3 +467,27 @@ def test_a_client_that_leaves_too_much_unread_is_cut() -> None:
     wire.transport.unread_bytes = 1001
     wire.pass_time(1.0)
     assert wire.transport.is_aborted
+
+
+class FailingTransport(FakeTransport):
+    """Writes nothing."""
+
+    def write(self, data: "bytes | bytearray | memoryview[Any]") -> None:
+        """Fail."""
+        raise ValueError(len(data))
+
+
+@on_virtual_clock
+async def test_a_connection_that_fails_keeps_no_answer_back_from_the_others() -> None:
+    """It is ended; what the same batch has made known to others is told."""
+    wire = Wire(clock=now)
+    wire.intake.admission = Pending
+    failing, transport = HttpConnection(wire.service), FailingTransport()
+    failing.connection_made(transport)
+    failing.data_received(delivery())
+    assert wire.send(delivery()) == []
+    for pending in wire.intake.pending:
+        pending.decide(ACCEPTED)
+    await settle()
+    assert transport.is_aborted
+    assert [answer.status for answer in answers(wire.transport.written)] == [202]
