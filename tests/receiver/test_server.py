@@ -137,6 +137,17 @@ async def test_a_socket_in_use_is_left_alone(tmp_path: Path) -> None:
             assert (await client.post()).status == 202
 
 
+async def test_a_socket_in_use_whose_backlog_is_full_is_left_alone(tmp_path: Path) -> None:
+    """Its owner is slow, not gone, and is not waited for."""
+    path = tmp_path / "events.sock"
+    with socket.socket(socket.AF_UNIX) as owner, socket.socket(socket.AF_UNIX) as client:
+        owner.bind(str(path))
+        owner.listen(0)
+        client.connect(str(path))
+        with pytest.raises(OSError, match="in use"):
+            await Receiver(FakeIntake(), PATIENT, [ListenUnix(str(path))]).start()
+
+
 async def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     """Whatever it is, it is not ours."""
     path = tmp_path / "events.sock"
