@@ -5,7 +5,7 @@ form of ours shows. Nobody else can write to the socket.
 """
 
 import asyncio
-import pickle
+import pickle  # nosec B403
 import socket
 from contextlib import suppress
 from typing import Self
@@ -42,7 +42,7 @@ class Channel:
             text = await self._reader.readexactly(length)
         except (asyncio.IncompleteReadError, OSError):
             return None
-        message: Message = pickle.loads(text)  # noqa: S301 - of our own process at the other end, and no one else
+        message: Message = pickle.loads(text)  # nosec B301 # noqa: S301 - of our own process at the other end alone
         return message
 
     async def aclose(self) -> None:
