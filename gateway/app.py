@@ -275,7 +275,7 @@ class App:
             raise ConfigError([ConfigFault("--config", "nothing is taken up any more: the gateway drains")])
         expires_at = _certificate_expires_at(new)
         parts = Parts(self._plugins, self._destinations, self._receiver, self._intake, self._admin)
-        found = await take_up(self._config, new, parts)
+        found = take_up(self._config, new, parts)
         self._config, self._certificate_expires_at = found.config, expires_at
         raise_descriptor_limit(found.config)
         _warn(found.config)

@@ -30,7 +30,7 @@ class Parts(Struct, frozen=True):
     admin: Admin | None
 
 
-async def take_up(former: Config, new: Config, parts: Parts) -> Change:
+def take_up(former: Config, new: Config, parts: Parts) -> Change:
     """Go from `former` to `new` as far as that goes. Raises ConfigError, and then nothing has changed."""
     found = change(former, new)
     config = found.config
@@ -38,9 +38,10 @@ async def take_up(former: Config, new: Config, parts: Parts) -> Change:
         name: _sender_for(each, former.destinations[name], parts)
         for name, each in config.destinations.items()
     }
+    asked, tls = config.receiver, server_context(config.receiver.tls)
     refuse_unusable(found)
-    await _retune(parts.receiver, config)
-    # From here on nothing fails, and nothing is awaited.
+    # From here on nothing fails.
+    parts.receiver.retune(receiver_limits(asked), access(asked), tls)
     for name, each in config.destinations.items():
         before, destination = former.destinations[name], parts.destinations[name]
         if each != before:
@@ -74,12 +75,3 @@ def _sender_for(config: DestinationConfig, former: DestinationConfig, parts: Par
     if (former.type, former.sender) == (config.type, config.sender):
         return parts.destinations[config.name].sender
     return parts.plugins[config.type].create(config.sender)
-
-
-async def _retune(receiver: Receiver, config: Config) -> None:
-    asked = config.receiver
-    try:
-        await receiver.retune(receiver_limits(asked), access(asked), server_context(asked.tls))
-    except OSError as error:
-        fault = ConfigFault("receiver.listen", error.strerror or type(error).__name__)
-        raise ConfigError([fault]) from error

@@ -101,7 +101,7 @@ class Receiver:
             await server.start_serving()
         self._sweep()
 
-    async def retune(self, limits: ReceiverLimits, access: Access, tls: ssl.SSLContext | None) -> None:
+    def retune(self, limits: ReceiverLimits, access: Access, tls: ssl.SSLContext | None) -> None:
         """Go by these from now on, in the middle of serving; only listeners stay what they are.
 
         Every request is judged by the new access, also on connections that are open; a connection that is

@@ -38,7 +38,7 @@ async def test_a_new_certificate_is_shown_to_new_connections_and_open_ones_go_on
     async with running(tls) as (receiver, [bound]), connected(bound, context) as client:
         new = authority.server("new").write(tmp_path)
         assert await server_of(bound, context) == former.der
-        await receiver.retune(limited(), OPEN, server_context(tls))
+        receiver.retune(limited(), OPEN, server_context(tls))
         assert [await server_of(bound, context) for _ in range(5)] == [new.der] * 5
         assert (await client.post()).status == 202
         assert client.tls.getpeercert(binary_form=True) == former.der
@@ -52,7 +52,7 @@ async def test_nobody_is_turned_away_while_certificates_change(authority: Author
         for _ in range(5):
             arriving = [asyncio.create_task(is_let_in(bound, context)) for _ in range(4)]
             await asyncio.sleep(0)
-            await receiver.retune(limited(), OPEN, server_context(tls))
+            receiver.retune(limited(), OPEN, server_context(tls))
             assert await asyncio.gather(*arriving) == [True] * 4
 
 
@@ -67,7 +67,7 @@ async def test_another_client_ca_replaces_the_former(
     access = Access(asks_certificates=True)
     async with running(tls, access=access) as (receiver, [bound]):
         assert [await is_let_in(bound, each) for each in (old, new)] == [True, False]
-        await receiver.retune(limited(), access, server_context(tls_config(tmp_path, stranger)))
+        receiver.retune(limited(), access, server_context(tls_config(tmp_path, stranger)))
         assert [await is_let_in(bound, each) for each in (old, new)] == [False, True]
 
 
@@ -84,7 +84,7 @@ async def test_a_session_of_the_former_client_ca_is_not_resumed(
         session, is_resumed = await asyncio.to_thread(handshake, bound, context, None)
         assert not is_resumed
         assert (await asyncio.to_thread(handshake, bound, context, session))[1]
-        await receiver.retune(limited(), access, server_context(tls_config(tmp_path, stranger)))
+        receiver.retune(limited(), access, server_context(tls_config(tmp_path, stranger)))
         with pytest.raises(ssl.SSLError):
             await asyncio.to_thread(handshake, bound, context, session)
 
@@ -96,9 +96,9 @@ async def test_tls_can_begin_and_end_while_it_is_served(authority: Authority, tm
     context = authority.client(tmp_path)
     async with running(TlsConfig(), LOOPBACK, ListenUnix(str(path))) as (receiver, [bound, _]):
         assert not await is_let_in(bound, context)
-        await receiver.retune(limited(), OPEN, server_context(tls_config(tmp_path)))
+        receiver.retune(limited(), OPEN, server_context(tls_config(tmp_path)))
         assert await is_let_in(bound, context)
-        await receiver.retune(limited(), OPEN, None)
+        receiver.retune(limited(), OPEN, None)
         assert not await is_let_in(bound, context)
         reader, writer = await asyncio.open_unix_connection(path)
         writer.write(delivery())
@@ -112,7 +112,7 @@ async def test_a_drain_stops_listening_after_a_change_too(authority: Authority, 
     authority.server().write(tmp_path)
     tls, context = tls_config(tmp_path), authority.client(tmp_path)
     async with running(tls) as (receiver, [bound]):
-        await receiver.retune(limited(), OPEN, server_context(tls))
+        receiver.retune(limited(), OPEN, server_context(tls))
         await receiver.drain()
         with pytest.raises(ConnectionRefusedError):
             await server_of(bound, context)
@@ -134,7 +134,7 @@ async def test_who_was_let_in_without_a_certificate_needs_one_when_it_is_asked_f
         reader, writer = await asyncio.open_unix_connection(unix)
         local = Client(reader, writer)
         assert ((await client.post()).status, (await local.post()).status) == (401, 401)
-        await receiver.retune(limited(), named, server_context(tls_config(tmp_path, authority, NAME)))
+        receiver.retune(limited(), named, server_context(tls_config(tmp_path, authority, NAME)))
         assert ((await client.post()).status, await local.statuses(3)) == (403, [202] * 3)
         writer.close()
         await writer.wait_closed()
@@ -149,7 +149,7 @@ async def test_who_came_in_the_clear_may_not_post_when_certificates_are_asked_fo
     async with running(TlsConfig()) as (receiver, [bound]), connected(bound, None) as client:
         assert await client.statuses(2) == [202, 202]
         tls = server_context(tls_config(tmp_path, authority))
-        await receiver.retune(limited(), Access(asks_certificates=True), tls)
+        receiver.retune(limited(), Access(asks_certificates=True), tls)
         answer = await client.post()
         assert (answer.status, answer.closes) == (403, True)
 
@@ -160,7 +160,7 @@ async def test_a_connection_in_the_clear_ends_with_its_next_answer_when_tls_begi
     """Its client is to come again by TLS."""
     authority.server().write(tmp_path)
     async with running(TlsConfig()) as (receiver, [bound]), connected(bound, None) as client:
-        await receiver.retune(limited(), OPEN, server_context(tls_config(tmp_path)))
+        receiver.retune(limited(), OPEN, server_context(tls_config(tmp_path)))
         answer = await client.post()
         assert (answer.status, answer.closes) == (202, True)
 
@@ -174,7 +174,7 @@ async def test_a_name_can_be_taken_out_and_put_back(authority: Authority, tmp_pa
     async with running(tls, access=listed) as (receiver, [bound]), connected(bound, context) as client:
         seen = [await client.statuses(3)]
         for access in (others, listed):
-            await receiver.retune(limited(), access, server_context(tls))
+            receiver.retune(limited(), access, server_context(tls))
             seen.append(await client.statuses(3))
     assert seen == [[202] * 3, [403] * 3, [202] * 3]
 
@@ -187,9 +187,9 @@ async def test_under_another_client_ca_open_connections_end_with_their_next_answ
     tls, access = tls_config(tmp_path, authority), Access(asks_certificates=True)
     context = authority.client(tmp_path, authority.issue("old"))
     async with running(tls, access=access) as (receiver, [bound]), connected(bound, context) as client:
-        await receiver.retune(limited(), access, server_context(tls))
+        receiver.retune(limited(), access, server_context(tls))
         assert not (await client.post()).closes
-        await receiver.retune(limited(), access, server_context(tls_config(tmp_path, stranger)))
+        receiver.retune(limited(), access, server_context(tls_config(tmp_path, stranger)))
         assert (await client.post()).closes
 
 
@@ -206,7 +206,7 @@ async def test_a_handshake_that_began_under_the_former_client_ca_is_good_for_one
         async with asyncio.timeout(SOON):
             while not receiver.statistics().connections:  # noqa: ASYNC110 - the receiver tells nobody
                 await asyncio.sleep(0)
-        await receiver.retune(limited(), access, server_context(tls_config(tmp_path, stranger)))
+        receiver.retune(limited(), access, server_context(tls_config(tmp_path, stranger)))
         await writer.start_tls(context, server_hostname="localhost")
         answer = await Client(reader, writer).post()
         assert (answer.status, answer.closes) == (202, True)
