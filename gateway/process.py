@@ -22,7 +22,10 @@ def raise_descriptor_limit(config: Config) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+        except (OSError, ValueError):  # a sandbox may forbid what the limits allow
+            most = soft
         if most < wanted:
             log.warning("the limit of open files is low for receiver.max_connections", extra={
                 "limit": most, "wanted": wanted})  # fmt: skip
