@@ -23,7 +23,7 @@ def append(path: Path, data: bytes) -> None:
     finally:
         os.close(descriptor)
     if not end:
-        _sync_directory(path.parent)  # the file may be new: its name must last as well
+        sync_directory(path.parent)  # the file may be new: its name must last as well
 
 
 def draft_of(path: Path) -> Path:
@@ -49,7 +49,7 @@ def replace(path: Path, pieces: Iterable[bytes]) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)  # a disk that is full needs the room
         raise
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
 
 
 def open_file(path: Path) -> BinaryIO:
@@ -76,6 +76,15 @@ def obstacle(directory: Path) -> str | None:
     except OSError as error:
         return error.strerror or type(error).__name__
     return None
+
+
+def sync_directory(directory: Path) -> None:
+    """Make names that are new or gone in it last as well. Raises OSError."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class DirectoryLock:
@@ -107,11 +116,3 @@ def _write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -15,6 +15,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from gateway.event import Event
+from gateway.pipeline import disk
 from gateway.pipeline import journal_table as table
 from gateway.pipeline.journal_record import State, body_of
 from gateway.pipeline.journal_salvage import (
@@ -320,7 +321,7 @@ class JournalFile:
                 table.insert_rows(connection, rows)
             table.checkpoint(connection)
         self._draft.rename(self._path)
-        _sync(self._directory)
+        disk.sync_directory(self._directory)
 
 
 @contextmanager
@@ -386,12 +387,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-def _sync(directory: Path) -> None:
-    """A name that is new must last as well."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from msgspec import Struct
 
 from gateway.commands.dead_letters.letter import Damaged, Letter, read_letter
+from gateway.pipeline import disk
 from gateway.pipeline.replayed import notes_of, read_notes
 
 MAX_LINE_BYTES = 8 << 20
@@ -123,7 +124,7 @@ def has_left(file: LetterFile) -> bool:
 def remove(path: Path) -> None:
     """Remove the file, and then its notes: in the other order a crash would send its letters again."""
     path.unlink(missing_ok=True)
-    _sync_directory(path.parent)
+    disk.sync_directory(path.parent)
     notes_of(path).unlink(missing_ok=True)
 
 
@@ -141,7 +142,7 @@ def rewrite(file: LetterFile, *, keep: Callable[[Line], bool]) -> None:
     except OSError:
         draft.unlink(missing_ok=True)  # a disk that is full needs the room
         raise
-    _sync_directory(file.path.parent)
+    disk.sync_directory(file.path.parent)
 
 
 def _write(source: BinaryIO, target: BinaryIO, line: Line) -> None:
@@ -155,11 +156,3 @@ def _write(source: BinaryIO, target: BinaryIO, line: Line) -> None:
         if not piece:
             return
         left -= target.write(piece)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
