@@ -4,11 +4,9 @@ import errno
 import hashlib
 import math
 import os
-import resource
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +15,6 @@ from gateway.pipeline.journal_file import NAME, Appended, Found, JournalFile
 from tests.support.build import WALL_AT_START
 
 WAL_NAME = f"{NAME}-wal"
-
-
-@contextmanager
-def files_may_grow_to(size: int) -> Iterator[None]:
-    """No file of this process gets larger: as on a disk that fills up in the middle of a write."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 class Disk(Executor):

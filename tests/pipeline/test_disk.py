@@ -1,26 +1,14 @@
 """Writing so that a crash, or a full disk, leaves the old or the new and never a half."""
 
 import os
-import resource
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from gateway.pipeline import disk
-
-
-@contextmanager
-def files_may_grow_to(size: int) -> Iterator[None]:
-    """No file of this process gets larger: as on a disk that fills up in the middle of a write."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+from tests.support.disk import files_may_grow_to
 
 
 def test_appended_data_stands_at_the_end(tmp_path: Path) -> None:

@@ -17,9 +17,10 @@ from gateway.pipeline.journal import Journal
 from gateway.pipeline.journal_file import NAME
 from gateway.pipeline.journal_writer import AGAIN_SECONDS, GROUP_BYTES, HANG_SECONDS, SETTLE_SECONDS
 from gateway.pipeline.spill import RestoredEvent
-from tests.pipeline.journals import WAL_NAME, Disk, copy_of, files_may_grow_to, overwrite
+from tests.pipeline.journals import WAL_NAME, Disk, copy_of, overwrite
 from tests.support.build import entry, event, events
 from tests.support.clock import now, on_virtual_clock, settle, until
+from tests.support.disk import files_may_grow_to
 from tests.support.receipt import FakeReceipt
 
 LITTLE = 50_000

@@ -17,12 +17,12 @@ from tests.pipeline.journals import (
     WAL_NAME,
     copy_of,
     cut,
-    files_may_grow_to,
     held,
     marked,
     opened,
     request,
 )
+from tests.support.disk import files_may_grow_to
 
 
 class FileOfRecords(RuleBasedStateMachine):

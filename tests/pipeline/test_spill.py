@@ -3,11 +3,8 @@
 import json
 import logging
 import os
-import resource
 import stat
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +18,7 @@ from gateway.pipeline import disk
 from gateway.pipeline.spill import RestoredEvent, Spill
 from gateway.pipeline.spill_file import WRITE_BYTES
 from tests.support.build import WALL_AT_START, entry, event
+from tests.support.disk import files_may_grow_to
 from tests.support.receipt import FakeReceipt
 
 
@@ -65,17 +63,6 @@ def in_turn(*names: str, attempt: int = 0) -> list[Entry]:
 def ids(entries: list[Entry]) -> list[str]:
     """Of their events."""
     return [each.event.id for each in entries]
-
-
-@contextmanager
-def files_may_grow_to(size: int) -> Iterator[None]:
-    """No file of this process gets larger: a full disk, for root as well."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def half_written(directory: Path, *entries: Entry) -> Path:
