@@ -204,6 +204,20 @@ ROWS = (
         "it shows snapshots that it is handed, and reaches into no part",
     ),
     Row(
+        "gateway.openapi",
+        (
+            *VOCABULARY,
+            "gateway",
+            "gateway.bearer",
+            "gateway.cloudevents",
+            "gateway.config",
+            "gateway.pipeline",
+            "gateway.receiver",
+            "gateway.wiring",
+        ),
+        "it describes both interfaces by the words and answers of the code, and meets no running part",
+    ),
+    Row(
         "gateway.config",
         (*VOCABULARY, "gateway.bearer", "gateway.sender"),
         "it checks what an operator writes; the senders' own keys come in as plugins",

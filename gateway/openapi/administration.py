@@ -1,0 +1,135 @@
+"""The administration interface's paths and operations."""
+
+from gateway.openapi.schema import ANYBODY, Json, header, reference, text
+
+_TOKEN: list[Json] = [{}, {"bearer": []}]
+"""As configured: none by default."""
+
+_PLAIN: Json = {"text/plain": {"schema": text()}}
+_PROBLEM: Json = {"application/problem+json": {"schema": reference("AdministrationProblem")}}
+_CONFIGURATION: Json = {"application/problem+json": {"schema": reference("ConfigurationProblem")}}
+_METRICS: Json = {"text/plain": {"schema": text()}, "application/openmetrics-text": {"schema": text()}}
+
+
+def _answer(description: str, content: Json, headers: Json | None = None) -> Json:
+    return {"description": description, **({"headers": headers} if headers else {}), "content": content}
+
+
+def _json(schema: Json) -> Json:
+    return {"application/json": {"schema": schema}}
+
+
+_UNAUTHORIZED = _answer(
+    "Tokens are configured, and this request shows none of them.",
+    _PROBLEM,
+    {"WWW-Authenticate": header("What to show (RFC 6750 3).", text(), required=True)},
+)
+_NOT_ALLOWED = _answer(
+    "To any other method on this path.",
+    _PROBLEM,
+    {"Allow": header("The methods that the path has (RFC 9110 10.2.1).", text(), required=True)},
+)
+_ANY: Json = {
+    "400": _answer("Not well-formed HTTP/1.1. The connection ends.", _PLAIN),
+    "405": _NOT_ALLOWED,
+    "417": _answer("An expectation other than `100-continue`.", _PLAIN),
+    "500": _answer("The gateway has failed. No request should make it.", _PLAIN),
+}
+"""What any request may be answered."""
+
+_FORBIDDEN: Json = {
+    "403": _answer("No tokens are configured, and the request does not come from this machine.", _PROBLEM)
+}
+
+
+def administration_paths() -> dict[str, Json]:
+    """Every path of the administration interface and its operations."""
+    return {
+        path: {method: {**operation, "tags": ["administration"]}}
+        for path, (method, operation) in _OPERATIONS.items()
+    }
+
+
+def _open(operation_id: str, summary: str, responses: Json) -> Json:
+    """One that never asks for a token."""
+    return {
+        "operationId": operation_id,
+        "summary": summary,
+        "security": ANYBODY,
+        "responses": dict(sorted({**_ANY, **responses}.items())),
+    }
+
+
+def _guarded(operation_id: str, summary: str, responses: Json) -> Json:
+    """One that asks for a token where there are any."""
+    answers = {**responses, "401": _UNAUTHORIZED}
+    return {**_open(operation_id, summary, answers), "security": _TOKEN}
+
+
+_OPERATIONS: dict[str, tuple[str, Json]] = {
+    "/": (
+        "get",
+        _guarded(
+            "page",
+            "The status as a page for a person",
+            {"200": _answer("The page.", {"text/html": {"schema": text()}})},
+        ),
+    ),
+    "/openapi.json": (
+        "get",
+        _guarded("openapi", "This description", {"200": _answer("OpenAPI 3.1.", _json({"type": "object"}))}),
+    ),
+    "/metrics": (
+        "get",
+        _guarded(
+            "metrics",
+            "Every metric, for Prometheus",
+            {"200": _answer("In the format that `Accept` asks for.", _METRICS)},
+        ),
+    ),
+    "/healthz": (
+        "get",
+        _open("healthz", "Whether the process works", {"200": _answer("It does.", _PLAIN)}),
+    ),
+    "/readyz": (
+        "get",
+        _open(
+            "readyz",
+            "Whether an event would be accepted",
+            {
+                "200": _answer("It would.", _PLAIN),
+                "503": _answer("It would not: the body says why.", _PLAIN),
+            },
+        ),
+    ),
+    "/status": (
+        "get",
+        _guarded(
+            "status",
+            "The gateway at this moment, for a program",
+            {"200": _answer("No secret and no event data.", _json(reference("Status")))},
+        ),
+    ),
+    "/drain": (
+        "post",
+        _guarded(
+            "drain",
+            "Deliver what is held, then exit",
+            {"202": _answer("It has begun; asking again changes nothing.", _PLAIN), **_FORBIDDEN},
+        ),
+    ),
+    "/reload": (
+        "post",
+        _guarded(
+            "reload",
+            "Take up the configuration file as it is now",
+            {
+                "200": _answer(
+                    "Taken up, as far as that goes without a new start.", _json(reference("Reloaded"))
+                ),
+                "422": _answer("The file is not right: the former configuration stays.", _CONFIGURATION),
+                **_FORBIDDEN,
+            },
+        ),
+    ),
+}
