@@ -320,6 +320,7 @@ class App:
             replace(self._receiver.statistics(), certificate_expires_at=self._certificate_expires_at),
             {name: _statistics(destination) for name, destination in self._destinations.items()},
             self._storage.statistics(),
+            reload=None if self._reloading is None else self._reloading.statistics(),
         )
 
     def senders(self) -> dict[str, SenderStatus]:
@@ -349,6 +350,7 @@ class App:
                 name: destination_status(statistics, senders[name])
                 for name, statistics in snapshot.destinations.items()
             },
+            "last_reload": None if self._reloading is None else self._reloading.status(),
             "configuration": masked(self._config),
         }
 

@@ -26,6 +26,7 @@ from gateway.snapshots import (
     DestinationStatistics,
     Histogram,
     ReceiverStatistics,
+    ReloadStatistics,
     Snapshot,
     StorageStatistics,
 )
@@ -124,6 +125,16 @@ def _stored(
 ) -> Callable[[Snapshot], Iterator[Sample]]:
     def samples(snapshot: Snapshot) -> Iterator[Sample]:
         yield (), read(snapshot.storage)
+
+    return samples
+
+
+def _reloaded(read: Callable[[ReloadStatistics], float]) -> Callable[[Snapshot], Iterator[Sample]]:
+    """The names are those that Prometheus has for its own configuration."""
+
+    def samples(snapshot: Snapshot) -> Iterator[Sample]:
+        if snapshot.reload is not None:
+            yield (), read(snapshot.reload)
 
     return samples
 
@@ -334,6 +345,18 @@ METRICS: tuple[MetricDefinition, ...] = (
         "Records of journal and spill that could not be read at the start, and were set aside.",
         (),
         _stored(lambda storage: storage.set_aside),
+    ),
+    _gauge(
+        "config_last_reload_successful",
+        "Whether the last attempt to read the configuration again did well; the start counts as one.",
+        (),
+        _reloaded(lambda reload: reload.was_successful),
+    ),
+    _gauge(
+        "config_last_reload_success_timestamp_seconds",
+        "When a configuration was taken up last.",
+        (),
+        _reloaded(lambda reload: reload.succeeded_at),
     ),
     _gauge(
         "workers",

@@ -93,6 +93,22 @@ class WorkersStatistics(Struct, frozen=True):
     """Those that have ended unasked, and were replaced."""
 
 
+class ReloadStatistics(Struct, frozen=True, kw_only=True):
+    """What came of the last reload of the configuration; the start counts as one that did well."""
+
+    at: float
+    """Wall-clock seconds since the epoch."""
+    succeeded_at: float
+    """The same, of the last one that was taken up."""
+    faults: tuple[str, ...] = ()
+    """Why the former configuration stays; empty: the new one was taken up."""
+
+    @property
+    def was_successful(self) -> bool:
+        """Whether the configuration in use is the one that was read last."""
+        return not self.faults
+
+
 class DestinationCounters(Struct):
     """What has happened at one destination since the start. Raised by the pipeline alone."""
 
@@ -172,6 +188,8 @@ class Snapshot(Struct, frozen=True):
     destinations: Mapping[str, DestinationStatistics]
     storage: StorageStatistics
     workers: WorkersStatistics = WorkersStatistics()
+    reload: ReloadStatistics | None = None
+    """None where there is no file to read again, as in a worker: its supervisor reads for all."""
 
 
 def count(counters: dict[str, int], label: str, amount: int = 1) -> None:

@@ -146,7 +146,7 @@ ROWS = (
     ),
     Row(
         "gateway.reloading",
-        ("gateway.config", "gateway.errors"),
+        ("gateway.config", "gateway.errors", "gateway.snapshots"),
         "it reads the configuration again, and has somebody apply it",
     ),
     Row(

@@ -13,7 +13,7 @@ from gateway import __version__
 from gateway.errors import Reason
 from gateway.metrics import METRICS, registry, render
 from gateway.sender import Delivered, Rejected, Retry
-from gateway.snapshots import ReceiverStatistics, Snapshot, StorageStatistics
+from gateway.snapshots import ReceiverStatistics, ReloadStatistics, Snapshot, StorageStatistics
 from tests.pipeline.desk import running
 from tests.support.build import settings
 from tests.support.clock import on_virtual_clock, until
@@ -52,6 +52,8 @@ DOCUMENTED = {
 BEYOND = {
     "gateway_dead_letters_dropped": ("counter", {D}),
     "gateway_events_unaccounted": ("gauge", {D}),
+    "gateway_config_last_reload_successful": ("gauge", set[str]()),
+    "gateway_config_last_reload_success_timestamp_seconds": ("gauge", set[str]()),
     "gateway_workers": ("gauge", set[str]()),
     "gateway_worker_restarts": ("counter", set[str]()),
     "gateway_connections": ("gauge", set[str]()),
@@ -77,6 +79,7 @@ CLOSED_SETS = {
     },
 }  # fmt: skip
 
+RELOADED_AT = 1_700_000_000.0
 CREDENTIALS_END, CERTIFICATE_ENDS = 1_800_000_000.0, 1_900_000_000.0
 
 
@@ -95,7 +98,8 @@ async def snapshot(*, busy: bool) -> Snapshot:
             certificate_expires_at=CERTIFICATE_ENDS,
         )
         bus = replace(desk.destination.statistics(), credentials_expire_at=CREDENTIALS_END)
-        return Snapshot(receiver, {"bus": bus}, StorageStatistics())
+        reload = ReloadStatistics(at=RELOADED_AT, succeeded_at=RELOADED_AT)
+        return Snapshot(receiver, {"bus": bus}, StorageStatistics(), reload=reload)
 
 
 def scrape(taken: Snapshot, accept: str) -> dict[str, Metric]:
@@ -187,6 +191,26 @@ async def test_what_never_expires_has_no_sample() -> None:
     families = scrape(Snapshot(ReceiverStatistics(), {"bus": lasting}, StorageStatistics()), "")
     assert values(families["gateway_credentials_expire_timestamp_seconds"]) == {}
     assert values(families["gateway_tls_certificate_expiry_timestamp_seconds"]) == {}
+
+
+@on_virtual_clock
+async def test_a_refused_reload_is_shown_with_the_moment_of_the_last_that_was_taken_up() -> None:
+    """So that an alert finds it, and says since when the configuration in use is an old one."""
+    good = await snapshot(busy=False)
+    assert good.reload is not None
+    refused = replace(good, reload=replace(good.reload, at=RELOADED_AT + 60, faults=("key: bad",)))
+    for taken, successful in ((good, 1), (refused, 0)):
+        families = scrape(taken, "")
+        assert values(families["gateway_config_last_reload_successful"]) == {(): successful}
+        assert values(families["gateway_config_last_reload_success_timestamp_seconds"]) == {(): RELOADED_AT}
+
+
+@on_virtual_clock
+async def test_without_a_file_to_read_again_no_reload_is_shown() -> None:
+    """Neither as one that did well nor as one of 1970."""
+    families = scrape(replace(await snapshot(busy=False), reload=None), "")
+    assert values(families["gateway_config_last_reload_successful"]) == {}
+    assert values(families["gateway_config_last_reload_success_timestamp_seconds"]) == {}
 
 
 @on_virtual_clock

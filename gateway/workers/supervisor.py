@@ -227,7 +227,8 @@ class Supervisor:
         total = merged([slot.total() for slot in self._slots])
         restarts = sum(slot.restarts for slot in self._slots)
         alive = sum(slot.is_ready for slot in self._slots)
-        return replace(total, workers=WorkersStatistics(alive=alive, restarts=restarts))
+        workers = WorkersStatistics(alive=alive, restarts=restarts)
+        return replace(total, workers=workers, reload=self._reloading.statistics())
 
     def unready_because(self) -> str | None:
         """Why no worker would accept an event now; None if one would."""
@@ -254,6 +255,7 @@ class Supervisor:
                 name: destination_status(statistics, self._sender_status(name))
                 for name, statistics in snapshot.destinations.items()
             },
+            "last_reload": self._reloading.status(),
             "configuration": masked(self._config),
         }
 

@@ -72,7 +72,11 @@ async def test_a_reload_under_load_refuses_loses_and_doubles_nothing(
         accounts = await until_held_is(client, gateway.admin_url, 0)
         accounts.check_sum("bus")
         async with client.get(f"{gateway.admin_url}/status") as answer:
-            in_use = (await answer.json())["configuration"]
+            told = await answer.json()
+    assert accounts.total("gateway_config_last_reload_successful") == 0
+    assert accounts.total("gateway_config_last_reload_success_timestamp_seconds") > 0
+    in_use, last_reload = told["configuration"], told["last_reload"]
+    assert (last_reload["successful"], len(last_reload["faults"])) == (False, 2)
     assert {fault["key"] for fault in faults} == {"bufer", "flush.interval"}
     assert set(statuses.values()) == {202}
     assert arrived(bus) == Counter(accepted(statuses))

@@ -222,10 +222,14 @@ async def test_a_reload_under_load_is_for_all_workers_and_for_those_that_come_la
         statuses = await load
         await kill_worker(client, gateway, 1)
         statuses |= await post_all(client, gateway.url, map(document, range(10**6, 10**6 + 100)))
-        await until_held_is(client, gateway.admin_url, 0)
+        accounts = await until_held_is(client, gateway.admin_url, 0)
+        async with client.get(f"{gateway.admin_url}/status") as answer:
+            last_reload = (await answer.json())["last_reload"]
         gateway.terminate()
         assert await gateway.exit_code() == 0
     assert faults == {"bufer", "flush.interval"}
+    assert accounts.total("gateway_config_last_reload_successful") == 0
+    assert {fault.partition(":")[0] for fault in last_reload["faults"]} == faults
     assert set(statuses.values()) <= {202, 0}  # a connection that the killed worker had
     assert accepted(statuses) <= arrived(bus).keys()
 
