@@ -315,6 +315,12 @@ METRICS: tuple[MetricDefinition, ...] = (
         _unless_never(lambda snapshot: [((), snapshot.receiver.certificate_expires_at)]),
         Merge.MINIMUM,
     ),
+    _counter(
+        "tls_handshake_failures",
+        "TLS handshakes of producers that came to nothing: a wrong version or certificate, silence, no TLS.",
+        (),
+        lambda snapshot: [((), snapshot.receiver.tls_handshake_failures)],
+    ),
     _gauge(
         "connections",
         "Open connections of producers.",

@@ -54,6 +54,8 @@ class ReceiverStatistics(Struct):
     events_refused: dict[str, int] = field(default_factory=dict)
     """Events refused, by `Reason`; a request refused unread or unreadable counts once."""
     connections: int = 0
+    tls_handshake_failures: int = 0
+    """Connections that came to no end of their handshake, but for those that we ended."""
     receiving_bytes: int = 0
     """Bodies being read at this moment, all connections together."""
     certificate_expires_at: float = inf

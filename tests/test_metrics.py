@@ -57,6 +57,7 @@ BEYOND = {
     "gateway_workers": ("gauge", set[str]()),
     "gateway_worker_restarts": ("counter", set[str]()),
     "gateway_connections": ("gauge", set[str]()),
+    "gateway_tls_handshake_failures": ("counter", set[str]()),
     "gateway_credentials_expire_timestamp_seconds": ("gauge", {D}),
     "gateway_tls_certificate_expiry_timestamp_seconds": ("gauge", set[str]()),
     "gateway_requests_per_second_limit": ("gauge", {D}),

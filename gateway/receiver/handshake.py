@@ -96,8 +96,10 @@ class Handshake(asyncio.Protocol):
                 ssl_handshake_timeout=self._service.limits.handshake_timeout_seconds,
                 ssl_shutdown_timeout=TLS_SHUTDOWN_SECONDS,
             )
-        except OSError:
-            pass  # the client's fault: its bytes, its certificate, its silence
+        except OSError as error:  # the client's fault: its bytes, its certificate, its silence
+            self._service.statistics.tls_handshake_failures += 1
+            reason = getattr(error, "reason", None) or str(error) or type(error).__name__
+            logger.debug("a TLS handshake has failed", extra={"peer": self._peer, "reason": reason})
         finally:
             self.make_place()
 

@@ -1,6 +1,7 @@
 """TLS on real sockets: who is let in, and who is not."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Sequence
 from contextlib import suppress
@@ -187,6 +188,38 @@ async def test_a_handshake_that_does_not_come_to_its_end_ends_the_connection(
             with suppress(ConnectionResetError):  # as good an end
                 assert await asyncio.wait_for(reader.read(), SOON) == b""
             writer.close()
+
+
+async def test_a_handshake_that_fails_is_counted_and_the_log_says_why(
+    authority: Authority, stranger: Authority, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client of another CA, one without TLS, one that trusts another server, one that goes; no other is."""
+    authority.server().write(tmp_path)
+    caplog.set_level(logging.DEBUG, logger="gateway.receiver.handshake")
+    tls, access = tls_config(tmp_path, authority), Access(asks_certificates=True)
+    right = authority.client(tmp_path, authority.issue("right"))
+    wrong = authority.client(tmp_path, stranger.issue("right"))
+    wary = stranger.client(tmp_path, authority.issue("right"))
+    async with running(tls, access=access) as (receiver, [bound]):
+        assert isinstance(bound, ListenTcp)
+        assert await is_let_in(bound, right)
+        assert receiver.statistics().tls_handshake_failures == 0
+        assert not await is_let_in(bound, wrong)
+        assert not await is_let_in(bound, wary)
+        for greeting in (b"GET / HTTP/1.1\r\n\r\n", b""):
+            reader, writer = await asyncio.open_connection(bound.host, bound.port)
+            writer.write(greeting)
+            writer.write_eof()
+            await asyncio.wait_for(ended(reader), SOON)
+            writer.close()
+        async with asyncio.timeout(SOON):
+            while receiver.statistics().tls_handshake_failures < 4:  # noqa: ASYNC110 - the receiver tells nobody
+                await asyncio.sleep(0)
+    assert receiver.statistics().tls_handshake_failures == 4
+    reasons = [vars(record)["reason"] for record in caplog.records]
+    assert reasons[0] == "CERTIFICATE_VERIFY_FAILED"
+    assert "HTTP_REQUEST" in reasons
+    assert all(reasons)
 
 
 async def test_silent_handshakes_are_connections(authority: Authority, tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ def some_snapshot(draw: st.DrawFn) -> Snapshot:
         draw(st.dictionaries(st.sampled_from([202, 400, 503]), counts)),
         draw(labelled),
         draw(labelled),
-        draw(counts),
+        connections=draw(counts),
+        tls_handshake_failures=draw(counts),
     )
     return Snapshot(receiver, {"a": draw(some_statistics()), "b": draw(some_statistics())}, storage)
