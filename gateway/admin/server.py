@@ -1,12 +1,14 @@
-"""The administration interface: metrics, probes, status and drain, on a listener of its own.
+"""The administration interface: metrics, probes, status, its page and drain, on a listener of its own.
 
 Knows the gateway only through the snapshots and the questions of `Operations`; it has no way to read
-events. Where there are tokens everything asks for one but the probes, which say next to nothing; where there
-are none `POST /drain` and `POST /reload` answer programs on this machine alone.
+events. Where there are tokens everything that says something of this gateway asks for one, but the probes,
+which say next to nothing; where there are none `POST /drain` and `POST /reload` answer programs on this
+machine alone.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from ipaddress import ip_address
 from typing import Any, Protocol
@@ -15,6 +17,8 @@ import msgspec
 from aiohttp import web
 
 from gateway import metrics
+from gateway.admin.page import HEADERS, PageFile, page_files
+from gateway.admin.status import Process, gateway_status
 from gateway.admin.visitors import HEAD_SECONDS, Visitor, Visitors
 from gateway.bearer import CHALLENGES, NO_TOKENS, BearerTokens, Verdict
 from gateway.config import ListenAddress
@@ -75,6 +79,8 @@ class Admin:
         self._listen = listen
         self.tokens = tokens
         """Those that are asked for from the next request on."""
+        self._process = Process()
+        self._page = {file.path: file for file in page_files()}
         self._registry = metrics.registry(operations.snapshot)
         self._visitors = Visitors(head_seconds=head_seconds)
         self._runner: web.AppRunner | None = None
@@ -89,6 +95,7 @@ class Admin:
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
                 web.get("/status", self._status),
+                *[web.get(file.path, _showing(file)) for file in self._page.values()],
                 web.post("/drain", self._drain),
                 web.post("/reload", self._reload),
             ]
@@ -134,7 +141,11 @@ class Admin:
 
     async def _status(self, _request: web.Request) -> web.Response:
         await self._operations.refresh()
-        return web.Response(body=_encode(self._operations.status()), content_type="application/json")
+        told, snapshot = self._operations.status(), self._operations.snapshot()
+        status = gateway_status(told, snapshot, self._process, wall_now=time.time())
+        return web.Response(
+            body=_encode(status), content_type="application/json", headers={"Cache-Control": "no-store"}
+        )
 
     async def _drain(self, request: web.Request) -> web.Response:
         self._refuse_strangers(request)
@@ -167,11 +178,19 @@ class Admin:
         """Ask for a token before anything is told, be it that there is nothing of that name."""
         shown = request.headers.get("Authorization")
         verdict = self.tokens.judge(shown.encode(errors="surrogateescape") if shown is not None else None)
-        if verdict is not Verdict.GRANTED and request.path not in PROBES:
+        if verdict is not Verdict.GRANTED and not self._is_open(request.path):
             raise web.HTTPUnauthorized(
                 text="a bearer token is needed", headers={"WWW-Authenticate": CHALLENGES[verdict]}
             )
         return await handler(request)
+
+    def _is_open(self, path: str) -> bool:
+        """Whether that is told to anybody: the probes and the page.
+
+        A browser shows no token when it opens a page. The page's files are the same in every installation and
+        say nothing of this one; its script asks the reader for a token, and shows that to `/status`.
+        """
+        return path in PROBES or path in self._page
 
     def _refuse_strangers(self, request: web.Request) -> None:
         """Let programs on this machine alone change things where no token is asked for. Raises HTTPForbidden.
@@ -180,6 +199,16 @@ class Admin:
         """
         if not self.tokens and (not _is_local(request.remote) or "Origin" in request.headers):
             raise web.HTTPForbidden(text=f"POST {request.path} answers programs on this machine only")
+
+
+def _showing(file: PageFile) -> Handler:
+    """Answers with that file, whoever asks."""
+    headers = {**HEADERS, "Content-Type": file.content_type}
+
+    async def show(_request: web.Request) -> web.Response:
+        return web.Response(body=file.body, headers=headers)
+
+    return show
 
 
 @web.middleware

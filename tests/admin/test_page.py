@@ -1,0 +1,143 @@
+"""The page's files as a browser gets them: bytes, header fields, and who may have them."""
+
+import re
+from collections.abc import AsyncIterator
+from html.parser import HTMLParser
+
+import aiohttp
+import pytest
+
+from gateway.admin.page import PageFile, page_files
+from gateway.admin.server import Admin
+from gateway.bearer import BearerTokens
+from gateway.config import ListenAddress
+from gateway.secret import Secret
+from tests.admin.operations import FakeOperations
+
+TOKEN = "mF_9.B5f-4.1JqM"  # RFC 6750's own example
+FILES = page_files()
+SVG_NAMESPACE = "http://www.w3.org/2000/svg"
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[aiohttp.ClientSession]:
+    """A client of an interface that asks for a token."""
+    admin = Admin(FakeOperations(), ListenAddress("127.0.0.1:0"), BearerTokens([Secret(TOKEN)]))
+    async with aiohttp.ClientSession(await admin.start()) as session:
+        yield session
+    await admin.aclose()
+
+
+class Markup(HTMLParser):
+    """What an HTML file names and how; text left out."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def values(self, *names: str) -> list[str]:
+        """The values of those attributes, wherever they stand."""
+        return [value for _, have in self.elements for name in names if (value := have.get(name))]
+
+
+def index() -> Markup:
+    (page,) = (file for file in FILES if file.path == "/")
+    return Markup(page.body.decode())
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.path)
+async def test_every_file_is_answered_to_anybody_with_strict_header_fields(
+    client: aiohttp.ClientSession, file: PageFile
+) -> None:
+    """A browser shows no token when it opens a page; nothing from elsewhere may run or be framed."""
+    async with client.get(file.path) as answer:
+        assert answer.status == 200
+        assert await answer.read() == file.body
+        assert answer.headers["Content-Type"] == file.content_type
+        policy = set(answer.headers["Content-Security-Policy"].split("; "))
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["Cache-Control"] == "no-cache"
+    assert {"default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'"} <= policy
+    assert {"base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"} <= policy
+    assert not any("unsafe" in directive for directive in policy)
+
+
+async def test_head_tells_the_same_without_the_page(client: aiohttp.ClientSession) -> None:
+    """RFC 9110 9.3.2."""
+    async with client.head("/") as answer:
+        (page,) = (file for file in FILES if file.path == "/")
+        assert (answer.status, await answer.read()) == (200, b"")
+        assert answer.headers["Content-Length"] == str(len(page.body))
+
+
+async def test_the_page_takes_nothing(client: aiohttp.ClientSession) -> None:
+    """It is to look at: 405, with what is allowed."""
+    async with client.post("/", data=b"token=x") as answer:
+        assert (answer.status, answer.headers["Allow"]) == (405, "GET,HEAD")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/status", "/metrics", "/page", "/page/", "/page/none.js", "/page/__init__.py"],
+)
+async def test_whatever_is_no_file_of_the_page_asks_for_a_token(
+    client: aiohttp.ClientSession, path: str
+) -> None:
+    """The figures, and every path that only begins like the page's."""
+    async with client.get(path) as answer:
+        assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="gateway"')
+
+
+async def test_figures_are_kept_in_no_cache(client: aiohttp.ClientSession) -> None:
+    """They were for who had the token."""
+    async with client.get("/status", headers={"Authorization": f"Bearer {TOKEN}"}) as answer:
+        assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.path)
+def test_no_file_names_an_address_elsewhere(file: PageFile) -> None:
+    """But for the name of SVG's namespace, which nobody fetches."""
+    text = file.body.decode().replace(SVG_NAMESPACE, "")
+    assert re.findall(r"(?:[a-z]+:)?//[\w.\[-]+\.\w+", text) == []
+    assert not re.search(r"@import|url\(", text)
+
+
+def test_the_page_needs_nothing_but_its_own_files() -> None:
+    """Each file that it names is there, and each file that is there is named by the page or a script."""
+    named = {name for name in index().values("src", "href") if name.startswith("page/")}
+    scripts = [file for file in FILES if file.path.endswith(".js")]
+    named |= {
+        f"page/{name}" for file in scripts for name in re.findall(r' from "\./([\w.]+)"', file.body.decode())
+    }
+    assert {f"/{name}" for name in named} | {"/"} == {file.path for file in FILES}
+
+
+def test_nothing_stands_inline() -> None:
+    """Neither a script, nor a style, nor a handler: the policy would not let them run."""
+    elements = index().elements
+    assert not [tag for tag, _ in elements if tag == "style"]
+    assert all(have.get("src") for tag, have in elements if tag == "script")
+    assert not [name for _, have in elements for name in have if name == "style" or name.startswith("on")]
+
+
+def test_every_id_that_the_scripts_ask_for_is_on_the_page() -> None:
+    """A renamed element would be found out only by a reader."""
+    asked = {
+        name
+        for file in FILES
+        if file.path.endswith(".js")
+        for name in re.findall(r'\bat\("([\w-]+)"\)', file.body.decode())
+    }
+    assert asked
+    assert asked <= set(index().values("id"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.path)
+def test_no_text_is_read_as_markup(file: PageFile) -> None:
+    """What a bus or an event says goes in as text alone."""
+    assert not re.search(rb"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", file.body)
