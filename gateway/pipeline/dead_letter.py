@@ -4,10 +4,13 @@ Writing blocks, so it happens on a thread; an entry is settled only after its li
 """
 
 import asyncio
+import errno
 import fcntl
 import os
-from collections.abc import Sequence
-from datetime import UTC, datetime
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +23,9 @@ from gateway.pipeline.settlement import GivenUp
 
 FILES = 8
 """A directory's bound is kept in so many files, so that dropping the oldest loses an eighth of it."""
+
+MAX_NAMESAKES = 64
+"""Files that may have been begun in the same microsecond, or been left there by a clock that went back."""
 
 _encoder = msgspec.json.Encoder()
 
@@ -83,8 +89,11 @@ class DeadLetterFiles:
     whoever replays or removes letters can tell which file is still growing.
     """
 
-    def __init__(self, directory: Path, *, max_bytes: int) -> None:
+    def __init__(
+        self, directory: Path, *, max_bytes: int, wall_clock: Callable[[], float] = time.time
+    ) -> None:
         self._directory = directory
+        self._wall_clock = wall_clock
         self._max_bytes = max_bytes
         self._file_bytes = max(1, max_bytes // FILES)
         self._current: Path | None = None
@@ -124,16 +133,16 @@ class DeadLetterFiles:
         return self._begin()
 
     def _begin(self) -> Path:
-        """A new current file, locked before anybody can see it under its name."""
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        path, draft = self._directory / f"{stamp}.jsonl", self._directory / f".{stamp}.draft"
-        descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            draft.rename(path)
-        except OSError:
-            os.close(descriptor)
-            raise
+        """A new current file, of a name that no other has: several workers may begin one at once."""
+        now = datetime.fromtimestamp(self._wall_clock(), UTC)
+        moments = (now + timedelta(microseconds=later) for later in range(MAX_NAMESAKES))
+        for moment in moments:
+            path = self._directory / f"{moment:%Y%m%dT%H%M%S.%fZ}.jsonl"
+            with suppress(FileExistsError):
+                descriptor = _begin_locked(path)
+                break
+        else:
+            raise FileExistsError(errno.EEXIST, "No name is left for dead letters", str(self._directory))
         if self._descriptor is not None:
             os.close(self._descriptor)
         self._current, self._descriptor = path, descriptor
@@ -153,6 +162,25 @@ class DeadLetterFiles:
             notes_of(file).unlink(missing_ok=True)
             excess -= held
             self._dropped += letters
+
+
+def _begin_locked(path: Path) -> int:
+    """Make the file, locked before anybody can see it under its name. Raises FileExistsError, OSError.
+
+    The draft keeps the name for us: it exists until, in one step, the file does.
+    """
+    draft = path.with_name(f".{path.stem}.draft")
+    descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        draft.rename(path)
+    except OSError:
+        os.close(descriptor)
+        draft.unlink(missing_ok=True)
+        raise
+    return descriptor
 
 
 def _size(path: Path) -> int:

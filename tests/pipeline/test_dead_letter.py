@@ -111,6 +111,16 @@ def test_a_file_that_somebody_took_away_is_begun_anew(tmp_path: Path) -> None:
     assert len(lines(tmp_path)) == 1
 
 
+def test_files_begun_at_the_same_moment_do_not_take_each_others_names(tmp_path: Path) -> None:
+    """Several workers have one directory: neither writes into the other's file, nor puts its own over it."""
+    (tmp_path / ".20260101T000000.000000Z.draft").touch()  # a third has just begun, or was killed
+    workers = [DeadLetterFiles(tmp_path, max_bytes=1 << 20, wall_clock=lambda: WALL_AT_START) for _ in "ab"]
+    for number, files in enumerate(workers):
+        write(files, letter(event(str(number))))
+    found = {path.name: json.loads(path.read_bytes())["event"]["id"] for path in tmp_path.glob("*.jsonl")}
+    assert found == {"20260101T000000.000001Z.jsonl": "0", "20260101T000000.000002Z.jsonl": "1"}
+
+
 def test_a_letter_larger_than_the_bound_is_kept_all_the_same(tmp_path: Path) -> None:
     """It is the newest; the older ones go."""
     files = DeadLetterFiles(tmp_path, max_bytes=1000)
