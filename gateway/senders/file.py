@@ -2,11 +2,12 @@
 
 import asyncio
 import errno
+import fcntl
 import os
 import select
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from msgspec import Struct
 
@@ -17,6 +18,8 @@ from gateway.sender import Delivered, Limits, Outcome, SenderPlugin, SenderStatu
 from gateway.units import Size
 
 STANDARD_OUTPUT = "-"
+LOCK_POLL_SECONDS = 0.002
+"""Between two looks at whether another worker has written its batch: nobody tells."""
 DELIVERED = Delivered()
 
 
@@ -45,7 +48,7 @@ def check(config: FileConfig) -> Iterator[ConfigFault]:
 
 
 class FileSender:
-    """One file. Batches are written whole, in the order in which `send` is called."""
+    """One file. Batches are written whole, in the order in which `send` is called; workers take turns."""
 
     def __init__(self, config: FileConfig) -> None:
         max_event_bytes = config.max_event_bytes or config.max_request_bytes
@@ -108,10 +111,26 @@ class _OpenFile:
         self._descriptor = os.open(path, _FLAGS, _MODE) if self._is_ours else _STANDARD_OUTPUT_DESCRIPTOR
         self._is_prompt = _is_prompt(self._descriptor)
         self._line_is_torn = False
+        # What was opened here has a lock of its own; standard output is one and the same open file in all
+        # workers, which only a lock of the process keeps apart (flock(2), fcntl(2)).
+        self._lock = fcntl.flock if self._is_ours else fcntl.lockf
+        self._is_lockable = not stat.S_ISCHR(os.fstat(self._descriptor).st_mode)
+        """/dev/null and terminals are everybody's: who waited there would wait for strangers."""
 
     async def write(self, data: bytes) -> None:
-        """Write all of `data`; a line that an earlier failure or cancellation tore is ended first."""
-        rest = memoryview(b"\n" + data if self._line_is_torn else data)
+        """Write all of `data`; a line that an earlier failure or cancellation tore is ended first.
+
+        Other workers write before or after: whoever has torn a line keeps them out until it has ended it.
+        """
+        while not self._keep_others_out():  # noqa: ASYNC110 - a lock of the system tells nobody
+            await asyncio.sleep(LOCK_POLL_SECONDS)
+        try:
+            await self._write(memoryview(b"\n" + data if self._line_is_torn else data))
+        finally:
+            if not self._line_is_torn:
+                self._let_others_in()
+
+    async def _write(self, rest: memoryview) -> None:
         if self._is_prompt:
             self._append(rest)
             return
@@ -119,6 +138,21 @@ class _OpenFile:
             await _until_writable(self._descriptor)
             rest = rest[os.write(self._descriptor, rest[: select.PIPE_BUF]) :]
             self._line_is_torn = bool(rest)
+
+    def _keep_others_out(self) -> bool:
+        """Whether no other worker is writing; where the system has no locks for the file, nobody asks."""
+        if not self._is_lockable:
+            return True
+        try:
+            self._lock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            return error.errno not in _LOCKED
+        return True
+
+    def _let_others_in(self) -> None:
+        if self._is_lockable:
+            with suppress(OSError):  # the system has none
+                self._lock(self._descriptor, fcntl.LOCK_UN)
 
     def _append(self, data: memoryview) -> None:
         rest = data
@@ -139,7 +173,8 @@ class _OpenFile:
             self._line_is_torn = True
 
     def close(self) -> None:
-        """Give the descriptor back, if it was opened here."""
+        """Give the descriptor back, if it was opened here, and the lock."""
+        self._let_others_in()
         if self._is_ours:
             os.close(self._descriptor)
 
@@ -148,6 +183,7 @@ class _OpenFile:
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
 _MODE = 0o640
 _STANDARD_OUTPUT_DESCRIPTOR = 1
+_LOCKED = {errno.EAGAIN, errno.EACCES}
 
 
 def _is_prompt(descriptor: int) -> bool:

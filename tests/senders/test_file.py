@@ -1,6 +1,7 @@
 """The file sender: lines, whole batches, and what can go wrong with a file."""
 
 import asyncio
+import fcntl
 import json
 import os
 import resource
@@ -106,6 +107,89 @@ async def test_a_batch_cut_short_leaves_one_torn_line(tmp_path: Path) -> None:
     os.close(reader)
 
 
+PRODUCER = """
+import asyncio, sys
+from gateway.senders.file import FileConfig, FileSender
+from tests.senders.builders import batch, event_of_json_size
+async def main():
+    sender = FileSender(FileConfig(path=sys.argv[1]))
+    for _ in range(20):
+        await sender.send(batch(*[event_of_json_size(10_000) for _ in range(10)]))
+    await sender.aclose()
+asyncio.run(main())
+"""
+"""A worker that writes 200 lines of 10 kB, each of them several times what a pipe takes whole."""
+
+
+@pytest.mark.parametrize("path", ["-", "pipe", "file"])
+async def test_lines_of_several_workers_do_not_mix(tmp_path: Path, path: str) -> None:
+    """On the standard output that they have in common, in a named pipe, and in a file; none is missing."""
+    reader, shared = os.pipe()
+    if path == "pipe":
+        os.close(reader)
+        reader = open_pipe(tmp_path)
+    target = path if path == "-" else str(tmp_path / path)
+    workers = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", PRODUCER, target, stdout=shared)
+        for _ in range(2)
+    ]
+    os.close(shared)
+    ends = asyncio.gather(*[worker.wait() for worker in workers])
+    received = await read_until(reader, asyncio.ensure_future(ends), seconds=30)
+    os.close(reader)
+    if path == "file":
+        received = (tmp_path / path).read_bytes()
+    assert ends.result() == [0, 0]
+    assert [len(line) for line in received.splitlines()] == [10_000] * 400
+    assert all(json.loads(line) for line in received.splitlines())
+
+
+async def test_a_batch_waits_until_another_worker_has_written_its_own(tmp_path: Path) -> None:
+    """Be it in the middle of it, as behind a slow reader; and then it is written whole."""
+    path = tmp_path / "events"
+    path.touch()
+    other = os.open(path, os.O_WRONLY | os.O_APPEND)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    sender = sender_to(path)
+    sent = batch(event())
+    sending = asyncio.create_task(sender.send(sent))
+    await asyncio.wait({sending}, timeout=0.02)
+    assert path.read_bytes() == b""
+    os.write(other, b"half a batch\n")
+    os.close(other)
+    await sending
+    await sender.aclose()
+    assert path.read_bytes() == b"half a batch\n" + lines(sent)
+
+
+async def test_nobody_waits_for_a_device() -> None:
+    """Every gateway of a machine may write to /dev/null; its lock is a stranger's."""
+    other = os.open(os.devnull, os.O_WRONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    sender = sender_to(os.devnull)
+    async with asyncio.timeout(5):
+        assert await sender.send(batch(event())) == [Delivered()]
+    await sender.aclose()
+    os.close(other)
+
+
+async def test_who_has_torn_a_line_keeps_others_out_until_it_is_ended(tmp_path: Path) -> None:
+    """Else their first line would be the end of one that nobody can read; closing lets them in."""
+    reader, sender = open_pipe(tmp_path), sender_to(tmp_path / "pipe")
+    other = os.open(tmp_path / "pipe", os.O_WRONLY)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await sender.send(batch(event_of_json_size(500_000)))
+    with pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    await read_until(reader, asyncio.create_task(sender.send(batch(event()))))
+    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(other, fcntl.LOCK_UN)
+    await sender.aclose()
+    os.close(other)
+    os.close(reader)
+
+
 async def test_a_pipe_without_a_reader_is_unavailable(tmp_path: Path) -> None:
     """Opening it does not wait for one."""
     os.mkfifo(tmp_path / "pipe")
@@ -191,12 +275,13 @@ def open_pipe(directory: Path) -> int:
     return os.open(directory / "pipe", os.O_RDONLY | os.O_NONBLOCK)
 
 
-async def read_until(reader: int, sending: asyncio.Task[Any]) -> bytes:
+async def read_until(reader: int, sending: asyncio.Future[Any], *, seconds: float = 5) -> bytes:
     """What comes out of the pipe until the send has ended."""
     loop, chunks, readable = asyncio.get_running_loop(), [], asyncio.Event()
     loop.add_reader(reader, readable.set)
     sending.add_done_callback(lambda _: readable.set())
-    async with asyncio.timeout(5):
+    os.set_blocking(reader, False)
+    async with asyncio.timeout(seconds):
         while not sending.done():
             await readable.wait()
             readable.clear()
