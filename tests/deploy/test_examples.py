@@ -125,7 +125,7 @@ async def test_a_refused_event_is_told_of_and_not_posted_again(
 async def test_what_finds_no_room_is_posted_again_the_same_when_retry_after_says(
     program: Program, tmp_path: Path
 ) -> None:
-    """Equal to the byte, so that nobody takes it for another event; kept connections, of which fetch has two."""
+    """Equal to the byte, so that nobody takes it for another event; kept connections; fetch has two."""
     async with ScriptedServer(NO_ROOM, NO_ROOM, ACCEPTED) as server:
         done = await run(program(tmp_path), server.url, "1001", "1002")
     assert done.code == 0, done.said
