@@ -25,8 +25,8 @@ A request is accepted whole by every destination it goes to, or refused whole. D
 
 def document() -> dict[str, object]:
     """The whole description, of plain values that can be written as JSON; a new one each time."""
-    receiver = _server("receiver", str(ReceiverConfig().listen[0]), "Takes events.")
-    administration = _server("administration", str(AdminConfig().listen), "Shows and steers.")
+    receiver = _server(str(ReceiverConfig().listen[0]), "The receiver: takes events.")
+    administration = _server(str(AdminConfig().listen), "The administration: shows and steers.")
     return {
         "openapi": VERSION,
         "info": {
@@ -62,10 +62,9 @@ _SECURITY_SCHEMES: Json = {
 }
 
 
-def _server(name: str, address: str, description: str) -> Json:
+def _server(address: str, description: str) -> Json:
     return {
         "url": "http://{address}",
-        "name": name,
         "description": description,
         "variables": {"address": {"default": address, "description": "Where it listens, as configured."}},
     }

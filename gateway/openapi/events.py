@@ -32,39 +32,34 @@ BINARY_DATA_EVENT: Json = {
 SMALLEST_EVENT: Json = {"specversion": SPECVERSION, "id": "1", "source": "/s", "type": "t"}
 """What every event has; it has no data."""
 
-_STRING = r"^[^\u0000-\u001f\u007f-\u009f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]*$"
-"""No control character, surrogate or noncharacter (CloudEvents 1.0, "Type System")."""
+_BEYOND = "".join(chr(plane << 16 | low) for plane in range(1, 17) for low in (0xFFFE, 0xFFFF))
+_STRING = rf"^[^\u0000-\u001f\u007f-\u009f\ufdd0-\ufdef\ufffe\uffff{_BEYOND}]*$"
+"""No control character and no noncharacter (CloudEvents 1.0, "Type System"); nor a surrogate, which no
+string of a schema can be."""
 
+_REQUIRED: Json = {"type": "string", "minLength": 1, "pattern": _STRING}
 _OPTIONAL: Json = {"type": ["string", "null"], "minLength": 1, "pattern": _STRING}
-_MEDIA_TYPE = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+_TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110's word for a run of name characters
+_MEDIA_TYPE = rf"^{_TOKEN}/{_TOKEN}$"
+_JSON_TYPE = rf"^{_TOKEN}/(?:{_TOKEN}\+)?[Jj][Ss][Oo][Nn]$"
+_BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 
 _ATTRIBUTES: Json = {
     "specversion": {"const": SPECVERSION},
-    "id": {
-        "description": "Names the event within its source.",
-        "type": "string",
-        "minLength": 1,
-        "pattern": _STRING,
-    },
-    "source": {
-        "description": "Where it happened: a URI reference.",
-        "type": "string",
-        "minLength": 1,
-        "pattern": _STRING,
-    },
-    "type": {
-        "description": "What kind of event it is.",
-        "type": "string",
-        "minLength": 1,
-        "pattern": _STRING,
-    },
+    "id": {"description": "Names the event within its source.", **_REQUIRED},
+    "source": {"description": "Where it happened: a URI reference.", **_REQUIRED},
+    "type": {"description": "What kind of event it is.", **_REQUIRED},
     "subject": {"description": "What in the source it is about.", **_OPTIONAL},
     "time": {
         "description": "When it happened (RFC 3339).",
         "type": ["string", "null"],
         "format": "date-time",
     },
-    "dataschema": {"description": "An absolute URI.", "type": ["string", "null"], "format": "uri"},
+    "dataschema": {
+        "description": "An absolute URI.",
+        "type": ["string", "null"],
+        "pattern": "^[A-Za-z][A-Za-z0-9+.-]*:[!-~]*$",
+    },
     "datacontenttype": {
         "description": "The media type of the data; without one it is JSON.",
         "type": ["string", "null"],
@@ -73,6 +68,7 @@ _ATTRIBUTES: Json = {
 }
 assert _ATTRIBUTES.keys() == CORE
 
+_NO_JSON: Json = {"type": "string", "not": {"pattern": _JSON_TYPE}}
 _EXTENSION: Json = {
     "description": "An extension attribute; null is the same as none.",
     "type": ["string", "boolean", "integer", "null"],
@@ -101,12 +97,15 @@ def _event() -> Json:
                 "description": "Data that is no text, in standard base64 with padding.",
                 "type": "string",
                 "contentEncoding": "base64",
+                "pattern": _BASE64,
             },
         },
         "additionalProperties": _EXTENSION,
         "propertyNames": {"pattern": "^(?:[a-z0-9]+|data_base64)$"},
         "maxProperties": MAX_ATTRIBUTES,
         "not": {"required": ["data", "data_base64"]},
+        "if": {"required": ["datacontenttype"], "properties": {"datacontenttype": _NO_JSON}},
+        "then": {"properties": {"data": {"type": "string"}}},
         "examples": [EVENT, BINARY_DATA_EVENT, SMALLEST_EVENT],
     }
 

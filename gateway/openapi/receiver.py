@@ -62,9 +62,10 @@ _FIELDS: list[Json] = [
 ]
 
 _EVENTS: Json = {
-    "required": True,
-    "description": "In binary content mode the body is the data, of any media type, and the attributes are"
-    " `ce-` header fields. In the other modes the body has all of it, and such fields say nothing.",
+    "required": False,
+    "description": "In binary content mode the body is the data, of any media type or none at all, and the"
+    " attributes are `ce-` header fields, of which four must be there. In the other modes the body has all of"
+    " it, and such fields say nothing.",
     "content": {
         STRUCTURED: {
             "schema": reference("CloudEvent"),
