@@ -60,6 +60,14 @@ def bimodal(rng: Random, count: int, limits: RequestLimits) -> list[int]:
     ]
 
 
+def fat_bimodal(rng: Random, count: int, limits: RequestLimits) -> list[int]:
+    """The same with twice as many fat ones: bytes bind, and the count nearly."""
+    return [
+        _clamp(rng.uniform(60_000, 200_000) if rng.random() < 0.2 else rng.uniform(300, 2_000), limits)
+        for _ in range(count)
+    ]
+
+
 def pareto(rng: Random, count: int, limits: RequestLimits) -> list[int]:
     """Heavy-tailed from 2 KiB: most are tiny, most bytes are in few."""
     return [_clamp(2_048 * rng.paretovariate(1.1), limits) for _ in range(count)]
@@ -133,6 +141,7 @@ REALISTIC: dict[str, Mix] = {
     "large log-normal": large_lognormal,
     "webhooks": webhooks,
     "bimodal": bimodal,
+    "bimodal 20 %": fat_bimodal,
     "pareto": pareto,
     "both bind": both_bind,
     "knee bimodal": knee_bimodal,

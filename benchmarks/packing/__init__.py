@@ -1,0 +1,1 @@
+"""How well, how fast and how late the gateway packs: against an LP bound, and on virtual time."""
