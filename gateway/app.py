@@ -36,7 +36,7 @@ from gateway.membership import ALONE, Membership
 from gateway.pipeline.destination import Destination
 from gateway.pipeline.fan_out import FanOut
 from gateway.pipeline.settings import Clocks
-from gateway.process import raise_descriptor_limit
+from gateway.process import process_statistics, raise_descriptor_limit
 from gateway.receiver.server import Listen, Receiver
 from gateway.reconfiguration import Parts, take_up
 from gateway.reloading import Reloading
@@ -320,6 +320,7 @@ class App:
             replace(self._receiver.statistics(), certificate_expires_at=self._certificate_expires_at),
             {name: _statistics(destination) for name, destination in self._destinations.items()},
             self._storage.statistics(),
+            process=process_statistics(started_at=self._started_at),
             reload=None if self._reloading is None else self._reloading.statistics(),
         )
 

@@ -95,6 +95,19 @@ class WorkersStatistics(Struct, frozen=True):
     """Those that have ended unasked, and were replaced."""
 
 
+class ProcessStatistics(Struct, frozen=True, kw_only=True):
+    """What processes have of the machine; 0 where the system does not tell."""
+
+    cpu_seconds: float = 0.0
+    """User's and system's, since the start."""
+    resident_bytes: int = 0
+    virtual_bytes: int = 0
+    open_descriptors: int = 0
+    max_descriptors: int = 0
+    started_at: float = inf
+    """Wall-clock seconds since the epoch; infinity: not known."""
+
+
 class ReloadStatistics(Struct, frozen=True, kw_only=True):
     """What came of the last reload of the configuration; the start counts as one that did well."""
 
@@ -190,6 +203,7 @@ class Snapshot(Struct, frozen=True):
     destinations: Mapping[str, DestinationStatistics]
     storage: StorageStatistics
     workers: WorkersStatistics = WorkersStatistics()
+    process: ProcessStatistics = ProcessStatistics()
     reload: ReloadStatistics | None = None
     """None where there is no file to read again, as in a worker: its supervisor reads for all."""
 

@@ -120,7 +120,7 @@ ROWS = (
     ),
     Row(
         "gateway.process",
-        ("gateway.config", "gateway.errors", "gateway.exit_code"),
+        ("gateway.config", "gateway.errors", "gateway.exit_code", "gateway.snapshots"),
         "it asks the system around a process, whichever that is",
     ),
     Row(
@@ -213,6 +213,7 @@ ROWS = (
             "gateway.config",
             "gateway.pipeline",
             "gateway.receiver",
+            "gateway.sender",
             "gateway.wiring",
         ),
         "it describes both interfaces by the words and answers of the code, and meets no running part",

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from gateway import __version__
 from gateway.errors import Reason
 from gateway.metrics import METRICS, registry, render
+from gateway.process import process_statistics
 from gateway.sender import Delivered, Rejected, Retry
 from gateway.snapshots import ReceiverStatistics, ReloadStatistics, Snapshot, StorageStatistics
 from tests.pipeline.desk import running
@@ -80,6 +81,7 @@ CLOSED_SETS = {
     },
 }  # fmt: skip
 
+STARTED_AT = 1_600_000_000.0
 RELOADED_AT = 1_700_000_000.0
 CREDENTIALS_END, CERTIFICATE_ENDS = 1_800_000_000.0, 1_900_000_000.0
 
@@ -216,18 +218,25 @@ async def test_without_a_file_to_read_again_no_reload_is_shown() -> None:
 
 @on_virtual_clock
 async def test_the_version_and_the_process_are_shown() -> None:
-    """As dashboards expect them."""
-    taken = await snapshot(busy=False)
+    """Under the names that dashboards know; what the system does not tell has no sample."""
+    process = process_statistics(started_at=STARTED_AT)
+    taken = replace(await snapshot(busy=False), process=replace(process, open_descriptors=0))
     text, _ = render(registry(lambda: taken), "")
-    names = {family.name for family in parse_text(text.decode())}
+    found = {family.name: [sample.value for sample in family.samples] for family in parse_text(text.decode())}
     assert f'gateway_build_info{{version="{__version__}"}} 1.0' in text.decode()
-    assert {"process_resident_memory_bytes", "python_info"} <= names
+    assert "python_info" in found
+    assert found["process_start_time_seconds"] == [STARTED_AT]
+    assert found["process_cpu_seconds"] == [process.cpu_seconds]
+    assert found["process_resident_memory_bytes"] == [process.resident_bytes]
+    assert found["process_open_fds"] == []
+    assert 0 < process.open_descriptors < process.max_descriptors
+    assert 1 << 20 < process.resident_bytes < process.virtual_bytes
 
 
 def test_names_and_labels_follow_the_conventions() -> None:
     """A prefix, snake case, base units; counters end in `_total`; every help is a sentence."""
     for definition in METRICS:
-        assert definition.name.startswith("gateway_")
+        assert definition.name.startswith(("gateway_", "process_"))
         assert (definition.kind == "counter") is definition.name.endswith("_total")
         assert definition.help.endswith(".")
         assert set(definition.labels) <= {"destination", "reason", "outcome", "mode", "state", "code"}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -58,10 +58,9 @@ def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
 
 
 def registry(take_snapshot: Callable[[], Snapshot]) -> CollectorRegistry:
-    """The gateway's metrics and those of the process; a registry of its own, none is global."""
+    """The gateway's metrics and those of this interpreter; a registry of its own, none is global."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(SnapshotCollector(take_snapshot))
-    ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
     return registry

@@ -15,6 +15,7 @@ from gateway.metrics.definition import (
     stored,
     unless_never,
 )
+from gateway.metrics.process import PROCESS_METRICS
 
 CONTENT_MODES = ("binary", "structured", "batched")
 
@@ -252,4 +253,5 @@ METRICS: tuple[MetricDefinition, ...] = (
         (),
         lambda snapshot: [((), snapshot.workers.restarts)],
     ),
+    *PROCESS_METRICS,
 )

@@ -9,7 +9,7 @@ from math import inf
 
 from msgspec.structs import replace
 
-from gateway.snapshots import DestinationStatistics, Snapshot
+from gateway.snapshots import DestinationStatistics, ProcessStatistics, Snapshot
 from gateway.workers.merge import merged
 
 
@@ -90,12 +90,13 @@ def _succeeded(
 
 
 def _at_rest(snapshot: Snapshot) -> Snapshot:
-    """Without what only a living process has: room, requests, connections, rates, credentials."""
+    """Without what only a living process has: room, requests, connections, rates, memory."""
     return Snapshot(
         replace(snapshot.receiver, connections=0, receiving_bytes=0, certificate_expires_at=inf),
         {name: _stopped(each) for name, each in snapshot.destinations.items()},
         replace(snapshot.storage, journal_bytes=0),
         replace(snapshot.workers, alive=0),
+        ProcessStatistics(cpu_seconds=snapshot.process.cpu_seconds),
     )
 
 

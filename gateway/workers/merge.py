@@ -9,6 +9,7 @@ from gateway.snapshots import (
     DestinationStatistics,
     Histogram,
     LastError,
+    ProcessStatistics,
     ReceiverStatistics,
     Snapshot,
     StorageStatistics,
@@ -28,7 +29,13 @@ def merged(snapshots: Sequence[Snapshot]) -> Snapshot:
          for name in names},
         _total(StorageStatistics(), [each.storage for each in snapshots]),
         _total(WorkersStatistics(alive=0), [each.workers for each in snapshots]),
+        process=merged_processes(each.process for each in snapshots),
     )  # fmt: skip
+
+
+def merged_processes(processes: Iterable[ProcessStatistics]) -> ProcessStatistics:
+    """What they have of the machine, all of them together; memory that they share counts for each."""
+    return _total(ProcessStatistics(), processes)
 
 
 def _destination(parts: Sequence[DestinationStatistics]) -> DestinationStatistics:
@@ -51,6 +58,7 @@ _NOT_SUMS: Mapping[str, Callable[[Any, Any], Any]] = {
     "seconds_to_full": min,
     "credentials_expire_at": min,
     "certificate_expires_at": min,
+    "started_at": min,
     "health": _worst,
     "last_error": _latest,
 }

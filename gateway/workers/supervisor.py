@@ -26,11 +26,12 @@ from gateway.errors import ConfigError, ConfigFault
 from gateway.exit_code import ExitCode
 from gateway.logs import set_level
 from gateway.membership import Membership
+from gateway.process import process_statistics
 from gateway.reconfiguration import refuse_unusable
 from gateway.reloading import Reloading
 from gateway.sender import SenderStatus
 from gateway.snapshots import Snapshot, WorkersStatistics
-from gateway.workers.merge import merged
+from gateway.workers.merge import merged, merged_processes
 from gateway.workers.messages import Order, Ready, Report
 from gateway.workers.process import WorkerProcess
 from gateway.workers.share import share
@@ -223,12 +224,18 @@ class Supervisor:
         await asyncio.gather(*[process.ask() for process in self._processes()])
 
     def snapshot(self) -> Snapshot:
-        """Every worker's last word added up, with what those before it have done."""
+        """Every worker's last word added up, with what those before it have done, and this process."""
         total = merged([slot.total() for slot in self._slots])
         restarts = sum(slot.restarts for slot in self._slots)
         alive = sum(slot.is_ready for slot in self._slots)
         workers = WorkersStatistics(alive=alive, restarts=restarts)
-        return replace(total, workers=workers, reload=self._reloading.statistics())
+        own = process_statistics(started_at=self._started_at)
+        return replace(
+            total,
+            workers=workers,
+            process=merged_processes([total.process, own]),
+            reload=self._reloading.statistics(),
+        )
 
     def unready_because(self) -> str | None:
         """Why no worker would accept an event now; None if one would."""

@@ -81,6 +81,12 @@ def is_running(pid: int) -> bool:
     return False
 
 
+def resident_bytes(pid: int) -> int:
+    """Memory that a process has in use (VmRSS of proc(5))."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return 1024 * int(status.partition("VmRSS:")[2].split()[0])
+
+
 def until_told(stop: asyncio.Event) -> Iterator[dict[str, Any]]:
     for number in count():
         if stop.is_set():
@@ -122,7 +128,9 @@ async def test_two_workers_share_the_connections_and_are_one_gateway_to_those_wh
     ):
         statuses = await post_all(client, gateway.url, map(document, range(CONNECTIONS)))
         accounts = await until_held_is(client, gateway.admin_url, 0)
-        shares = [worker["accepted"] for worker in await workers(client, gateway)]
+        found = await workers(client, gateway)
+        shares = [worker["accepted"] for worker in found]
+        resident = [resident_bytes(pid) for pid in (gateway.pid, *[worker["pid"] for worker in found])]
         gateway.terminate()
         assert await gateway.exit_code() == 0
     assert accepted(statuses) == ids(CONNECTIONS) == arrived(bus).keys()
@@ -131,6 +139,7 @@ async def test_two_workers_share_the_connections_and_are_one_gateway_to_those_wh
     accounts.check_sum("bus")
     assert accounts.total("gateway_workers") == 2
     assert accounts.total("gateway_buffer_max_bytes") == 64 << 20
+    assert accounts.total("process_resident_memory_bytes") == pytest.approx(sum(resident), rel=0.15)
 
 
 async def test_a_worker_that_is_killed_under_load_is_replaced_and_no_accepted_event_is_lost(

@@ -9,6 +9,7 @@ from gateway.snapshots import (
     DestinationStatistics,
     Histogram,
     LastError,
+    ProcessStatistics,
     ReceiverStatistics,
     Snapshot,
     StorageStatistics,
@@ -90,4 +91,11 @@ def some_snapshot(draw: st.DrawFn) -> Snapshot:
         connections=draw(counts),
         tls_handshake_failures=draw(counts),
     )
-    return Snapshot(receiver, {"a": draw(some_statistics()), "b": draw(some_statistics())}, storage)
+    process = ProcessStatistics(
+        cpu_seconds=draw(seconds),
+        resident_bytes=draw(counts),
+        open_descriptors=draw(counts),
+        started_at=1 + draw(seconds),
+    )
+    destinations = {"a": draw(some_statistics()), "b": draw(some_statistics())}
+    return Snapshot(receiver, destinations, storage, process=process)

@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
+from msgspec.structs import replace
 
-from gateway.snapshots import Snapshot
+from gateway.snapshots import ProcessStatistics, Snapshot
 from gateway.workers.lives import Lives
 from tests.workers.snapshots import counters, snapshot, statistics
 
@@ -126,3 +127,15 @@ def test_with_a_journal_the_sum_holds_and_nothing_falls_through_any_number_of_de
         assert figures(lives)[3] == 0
         owed += each.accepted - delivered + each.accepted_unheard
         owed -= min(owed, each.delivered_unheard)
+
+
+def test_the_time_that_a_dead_worker_has_worked_stays_counted_and_its_memory_is_free() -> None:
+    """CPU time is a counter, which Prometheus would take to begin anew; memory is only what is there now."""
+    lives = Lives(())
+    for cpu_seconds in (5.0, 2.0):
+        process = ProcessStatistics(cpu_seconds=cpu_seconds, resident_bytes=100, started_at=7.0)
+        lives.heard(replace(snapshot(), process=process))
+        lives.ended(in_order=True)
+    assert lives.total().process == ProcessStatistics(cpu_seconds=7.0)
+    lives.heard(replace(snapshot(), process=ProcessStatistics(cpu_seconds=1.0, resident_bytes=30)))
+    assert lives.total().process == ProcessStatistics(cpu_seconds=8.0, resident_bytes=30)
