@@ -23,10 +23,15 @@ def seconds_until_room(
 
 
 def seconds_to_full(buffer: BufferStatistics, *, filling_per_second: float) -> float:
-    """When the buffer will be full if it goes on filling by so many events a second; infinity: never."""
-    if filling_per_second <= 0 or not buffer.held_events:
+    """When the buffer will be full if it goes on filling by so many events a second; infinity: never.
+
+    Without room for one more mean event it is full now, though it stand still: then everything is refused.
+    """
+    if not buffer.held_events:
         return inf
     bytes_each = buffer.held_bytes / buffer.held_events
     room_by_bytes = (buffer.max_bytes - buffer.held_bytes) / bytes_each
     room = min(buffer.max_events - buffer.held_events, room_by_bytes)
-    return max(0.0, room / filling_per_second)
+    if room < 1:
+        return 0.0
+    return room / filling_per_second if filling_per_second > 0 else inf

@@ -60,13 +60,24 @@ def test_a_buffer_fills_at_its_rate_up_to_the_nearer_bound() -> None:
 
 
 @pytest.mark.parametrize(
-    ("statistics", "rate"), [(buffer(), 0.0), (buffer(), -5.0), (buffer(held_events=0, held_bytes=0), 5.0)]
+    ("statistics", "rate"),
+    [
+        (buffer(held_events=999), 0.0),
+        (buffer(held_events=999), -5.0),
+        (buffer(held_events=0, held_bytes=0), 5.0),
+    ],
 )
 def test_a_buffer_that_does_not_fill_is_never_full(statistics: BufferStatistics, rate: float) -> None:
     """It empties, stands still, or holds nothing by which to judge."""
     assert seconds_to_full(statistics, filling_per_second=rate) == inf
 
 
-def test_a_buffer_over_its_bound_is_full_now() -> None:
-    """What was restored may exceed the bound."""
-    assert seconds_to_full(buffer(held_events=2000), filling_per_second=1.0) == 0.0
+@pytest.mark.parametrize("rate", [1.0, 0.0, -1.0])
+@pytest.mark.parametrize(
+    "statistics",
+    [buffer(), buffer(held_events=2000), buffer(max_events=10_000, max_bytes=1_000_999)],
+    ids=["by count", "over its bound", "by bytes"],
+)
+def test_a_full_buffer_is_full_now_at_any_rate(statistics: BufferStatistics, rate: float) -> None:
+    """While all is refused it stands still; a mean event does not fit. What was restored may exceed it."""
+    assert seconds_to_full(statistics, filling_per_second=rate) == 0.0
