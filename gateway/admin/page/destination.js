@@ -191,13 +191,11 @@ class Accounts {
   #verdict = element("p", { class: "verdict", "data-figure": "accounts" });
 
   constructor() {
-    const names = ["accepted", "= delivered", "+ dead-lettered", "+ expired", "+ held"];
-    const heads = names.map((name) => element("th", { scope: "col" }, name));
-    const cells = this.#figures.map((each) => element("td", {}, each));
-    this.root = element("div", { class: "accounts" },
-      wideTable("What became of the events", [], element("tbody", {},
-        element("tr", {}, ...heads), element("tr", {}, ...cells))),
-      this.#verdict);
+    const terms = ["accepted", "= delivered", "+ dead-lettered", "+ expired", "+ held"];
+    const pairs = terms.map((term, index) => element("div", {},
+      element("dt", {}, term), element("dd", {}, this.#figures[index])));
+    this.root = element("div", {}, element("h3", {}, "What became of the events"),
+      element("dl", {}, ...pairs), this.#verdict);
   }
 
   show(destination) {
@@ -223,7 +221,7 @@ class Delays {
     const rows = DELAYS.map(([, title], index) => element("tr", {}, element("th", { scope: "row" }, title),
       ...this.#cells[index].map(([recent]) => recent), ...this.#cells[index].map(([, all]) => all)));
     const names = QUANTILES.map((q) => `${100 * q} %`);
-    this.root = wideTable("Delays, estimated: so many took at most that long, in the minutes seen here and in all since the start", ["",
+    this.root = wideTable("Delays: so many took at most about that long, lately (as seen here) and in all", ["",
       ...names.map((name) => `${name} lately`), ...names.map((name) => `${name} in all`)],
     element("tbody", {}, ...rows));
     this.root.classList.add("wide");

@@ -54,7 +54,7 @@ class Page {
     at("figures").hidden = at("contact").hidden = at("forget").hidden = true;
     at("token-form").hidden = false;
     write(at("token-fault"), wasShown ? "✖ The gateway does not take this token." : "");
-    document.title = "Token needed – gateway";
+    document.title = "Token needed | gateway";
     write(at("source"), "");
     write(at("process"), "");
     at("token").focus();
@@ -67,7 +67,7 @@ class Page {
     at("contact").hidden = false;
     at("figures").classList.add("old");
     at("changes").hidden = false;
-    document.title = "✖ unreachable – gateway";
+    document.title = "✖ unreachable | gateway";
   }
 
   // Tokens.
@@ -134,7 +134,7 @@ class Page {
     }));
     const texts = found.length ? found.map((text) => `✖ ${text}`) : ["✔ None."];
     items.forEach(({ root }, index) => write(root, texts[index]));
-    document.title = found.length ? `✖ ${found[0]} – gateway` : "gateway";
+    document.title = found.length ? `✖ ${found[0]} | gateway` : "gateway";
   }
 
   #reached() {
