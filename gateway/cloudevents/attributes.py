@@ -5,7 +5,7 @@ Texts come in, reasons go out: nothing here knows HTTP, JSON or where a text cam
 
 import re
 from calendar import isleap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from functools import lru_cache
 
@@ -121,6 +121,11 @@ _RULES: dict[str, tuple[Reason, Callable[[str], bool]]] = {
     "dataschema": (Reason.INVALID_URI, is_absolute_uri),
     "datacontenttype": (Reason.INVALID_MEDIA_TYPE, lambda text: data_kind(text) is not None),
 }
+
+
+def rules_for(names: Iterable[str]) -> list[tuple[str, Callable[[str], bool]]]:
+    """What the values of those of the attributes must obey that must be more than Strings."""
+    return [(name, _RULES[name][1]) for name in names if name in _RULES]
 
 
 def obey_rules(attributes: Mapping[str, str]) -> bool:

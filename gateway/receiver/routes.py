@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.admission import Accepted, Intake, Pending
-from gateway.cloudevents.http import ContentMode, content_mode, read_events
+from gateway.cloudevents.http import ContentMode, Envelope, read_events, read_head
 from gateway.errors import EventTooLargeError, Fault, InvalidEventError, Reason
 from gateway.event import Event
 from gateway.receiver.access import OPEN, Access
@@ -56,16 +56,14 @@ class Request(Struct, frozen=True, gc=False):
 class ReadEvents(Protocol):
     """Reads a body: every event of it, or InvalidEventError."""
 
-    def __call__(
-        self, mode: ContentMode, headers: Headers, body: bytes, *, received_at: float
-    ) -> list[Event]:
+    def __call__(self, envelope: Envelope, body: bytes, *, received_at: float) -> list[Event]:
         """`received_at` is in wall-clock seconds since the epoch."""
 
 
 class Binding(Struct, frozen=True):
     """An API that producers speak: how its requests become events, and how taking them is told."""
 
-    mode: Callable[[Headers], ContentMode]
+    read_head: Callable[[Headers], Envelope]
     read: ReadEvents
     accepted: Response
 
@@ -84,13 +82,12 @@ class Exchange(Struct, frozen=True, gc=False):
 
     binding: Binding
     destination: str | None
-    mode: ContentMode
+    envelope: Envelope
     coding: Coding | None
-    headers: Headers
     terms: Terms
 
 
-CLOUDEVENTS = Binding(mode=content_mode, read=read_events, accepted=ACCEPTED)
+CLOUDEVENTS = Binding(read_head=read_head, read=read_events, accepted=ACCEPTED)
 
 _NAMED = b"/events/"
 
@@ -147,7 +144,7 @@ class Routes:
             if not isinstance(admission, Accepted):
                 return not_admitted(admission, events=1)
             binding, terms = self._binding(path, request.fields)
-            mode = binding.mode(request.headers)
+            envelope = binding.read_head(request.headers)
             coding = content_coding(request.fields.get(b"content-encoding"))
             self._check_length(length)
         except UnsupportedCodingError:
@@ -160,15 +157,21 @@ class Routes:
             return EXPECTATION_FAILED
         if b"prefer" in request.fields:
             terms = _preferred(terms, request.fields[b"prefer"])
-        return Exchange(binding, destination, mode, coding, request.headers, terms)
+        return Exchange(binding, destination, envelope, coding, terms)
 
     def has_room(self, exchange: Exchange, body: bytes) -> bool:
-        """Whether `head` would let a body come that is there already, of a head it has taken before."""
+        """Whether `head` would let a body come that is there already, of a head it has taken before.
+
+        One event is not asked for: the intake will say the same of it when it has been read. A batch is, as
+        one that is refused unread counts as one.
+        """
         length, limits = len(body), self._limits
         if length > limits.max_body_bytes:
             return False
         if self._statistics.receiving_bytes + length > limits.max_receiving_bytes:
             return False
+        if exchange.envelope.mode is not ContentMode.BATCHED:
+            return True
         try:
             return isinstance(self._intake.foresee(length, exchange.destination), Accepted)
         except InvalidEventError:
@@ -179,12 +182,10 @@ class Routes:
         try:
             if exchange.coding is not None:
                 body = inflate(body, exchange.coding, max_bytes=self._limits.max_body_bytes)
-            events = exchange.binding.read(
-                exchange.mode, exchange.headers, body, received_at=self._wall_clock()
-            )
+            events = exchange.binding.read(exchange.envelope, body, received_at=self._wall_clock())
         except InvalidEventError as error:
             return refusal(error, refused=_refused_events(error, body))
-        self._statistics.events_received[exchange.mode] += len(events)
+        self._statistics.events_received[exchange.envelope.mode] += len(events)
         terms = exchange.terms
         waiting = None if terms.wait_seconds is None else self._waiting(terms, events)
         try:

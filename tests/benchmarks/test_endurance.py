@@ -21,7 +21,7 @@ from benchmarks.endurance.traffic import ContentMode as Sent
 from benchmarks.endurance.traffic import Mix, Parcel, Traffic
 from benchmarks.endurance.watch import read_scrape
 from benchmarks.endurance.weather import spells
-from gateway.cloudevents.http import ContentMode, read_events
+from gateway.cloudevents.http import ContentMode, Envelope, read_events
 from gateway.emulators.faults import Fault, kind_of
 from gateway.event import Event
 
@@ -76,7 +76,7 @@ def events_of(parcel: Parcel, mode: ContentMode) -> Sequence[Event]:
     pairs = [field.split(b": ", 1) for field in head.split(b"\r\n")[1:]]
     headers = [(name.lower(), value) for name, value in pairs]
     assert int(dict(headers)[b"content-length"]) == len(body)
-    return read_events(mode, headers, body, received_at=0.0)
+    return read_events(Envelope(mode, headers, None), body, received_at=0.0)
 
 
 @pytest.mark.parametrize("mode", Sent)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.cloudevents.http import Headers, content_mode, read_events
+from gateway.cloudevents.http import Headers, read_events, read_head
 from gateway.cloudevents.json import read_batch, read_event
 from gateway.errors import InvalidEventError
 from gateway.event import Event
@@ -51,7 +51,7 @@ def batched(text: bytes) -> list[Event]:
 
 def request(lines: Headers, text: bytes = b"") -> list[Event]:
     """The events of a request in whatever mode its headers say."""
-    return read_events(content_mode(lines), lines, text, received_at=1.5)
+    return read_events(read_head(lines), text, received_at=1.5)
 
 
 def binary(lines: Headers, text: bytes = b"") -> Event:

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.cloudevents.attributes import is_timestamp
-from gateway.cloudevents.http import ContentMode, content_mode, read_events
+from gateway.cloudevents.http import ContentMode, Envelope, content_mode, read_events
+from gateway.cloudevents.trace import read_trace
 from gateway.errors import Fault, InvalidEventError, Reason
 from gateway.event import Event
 from tests.cloudevents.build import batched, binary, body, members, raw, request, structured
@@ -200,7 +201,7 @@ def test_headers_are_read_the_same_whatever_else_is_said(lines: list[tuple[bytes
 
 def _binary_outcome(lines: list[tuple[bytes, bytes]]) -> dict[str, object] | Sequence[Fault]:
     try:
-        (event,) = read_events(ContentMode.BINARY, lines, b"", received_at=0.0)
+        (event,) = read_events(Envelope(ContentMode.BINARY, lines, read_trace(lines)), b"", received_at=0.0)
         return members(event)
     except InvalidEventError as error:
         return error.faults
@@ -275,7 +276,7 @@ def test_any_headers_are_taken_or_refused_but_break_nothing(
     """In whatever mode they say, and in every other."""
     for mode in ContentMode:
         with suppress(InvalidEventError):
-            read_events(mode, lines, text, received_at=0.0)
+            read_events(Envelope(mode, lines, read_trace(lines)), text, received_at=0.0)
     with suppress(InvalidEventError):
         assert isinstance(content_mode(lines), ContentMode)
         assert all(structured(event.json).id == event.id for event in request(lines, text))

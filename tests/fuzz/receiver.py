@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from gateway.cloudevents.http import ContentMode
+from gateway.cloudevents.http import ContentMode, Envelope
 from gateway.receiver.limits import ReceiverLimits
 from gateway.receiver.protocol import HttpConnection
 from gateway.receiver.responses import ACCEPTED, Response
@@ -30,7 +30,9 @@ class EveryRoute(Routes):
     def head(self, request: Request) -> Exchange | Response:
         """Read on; the destination, which nobody asks for, remembers method and target."""
         line = (request.method + b" " + request.target).decode("latin-1")
-        return Exchange(CLOUDEVENTS, line, ContentMode.STRUCTURED, None, request.headers, _TERMS)
+        return Exchange(
+            CLOUDEVENTS, line, Envelope(ContentMode.STRUCTURED, request.headers, None), None, _TERMS
+        )
 
     def has_room(self, exchange: Exchange, body: bytes) -> bool:  # noqa: ARG002 - as in `Routes`
         """Always."""
@@ -40,7 +42,7 @@ class EveryRoute(Routes):
         """202."""
         assert exchange.destination is not None, "from `head`"
         method, target = exchange.destination.encode("latin-1").split(b" ", 1)
-        self.taken.append(HttpRequest(method, target, tuple(exchange.headers), body))
+        self.taken.append(HttpRequest(method, target, tuple(exchange.envelope.headers), body))
         return ACCEPTED
 
 

@@ -43,9 +43,17 @@ class FakeIntake:
     def accept(
         self, events: Sequence[Event], destination: str | None, caller: Caller | None = None
     ) -> Admission | Pending:
-        """`admission`, raised if it is an error; the events are kept if it takes them or may do so."""
-        if isinstance(self.admission, Exception):
-            raise self.admission
+        """`admission`, raised if it is an error; the events are kept if it takes them or may do so.
+
+        What was foreseen to be refused is: a request whose body is there already need not be foreseen.
+        """
+        for answer in (self.foreseen, self.admission):
+            if isinstance(answer, Exception):
+                raise answer
+        if self.foreseen is not ACCEPTED:
+            assert not isinstance(self.foreseen, InvalidEventError), "raised"
+            return self.foreseen
+        assert not isinstance(self.admission, Exception), "raised"
         if self.admission is ACCEPTED or self.admission is Pending:
             self.accepted.append((events, destination))
             if caller is not None:
