@@ -1,8 +1,13 @@
 """The page's files as a browser gets them: bytes, header fields, and who may have them."""
 
 import re
+import shutil
+import subprocess
+import sys
+import zipfile
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -16,6 +21,7 @@ from tests.admin.operations import FakeOperations
 
 TOKEN = "mF_9.B5f-4.1JqM"  # RFC 6750's own example
 FILES = page_files()
+ROOT = Path(__file__).resolve().parents[2]
 SVG_NAMESPACE = "http://www.w3.org/2000/svg"
 
 
@@ -141,3 +147,18 @@ def test_every_id_that_the_scripts_ask_for_is_on_the_page() -> None:
 def test_no_text_is_read_as_markup(file: PageFile) -> None:
     """What a bus or an event says goes in as text alone."""
     assert not re.search(rb"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", file.body)
+
+
+def test_every_file_is_in_a_wheel(tmp_path: Path) -> None:
+    """What is installed shows the page too: built as pip builds it, without a network."""
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "gateway", tmp_path / "gateway", ignore=shutil.ignore_patterns("__pycache__"))
+    options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check"]
+    command = [sys.executable, "-m", "pip", "wheel", *options, "."]
+    subprocess.run(command, cwd=tmp_path, check=True)  # noqa: S603 - ours
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if name.startswith("gateway/admin/page/")}
+    names = {"index.html" if file.path == "/" else file.path.removeprefix("/page/") for file in FILES}
+    assert packed == {f"gateway/admin/page/{name}" for name in names | {"__init__.py"}}
