@@ -12,6 +12,15 @@ from typing import Any, Self
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
+NO_METADATA = {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true",
+    # Huawei's SDK has no such switch. A pod's identity is asked before the metadata, and ends the search.
+    "HC_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1",
+    "HC_CONTAINER_AUTHORIZATION_TOKEN_FILE": os.devnull,
+}
+"""Keeps a gateway without keys from asking 169.254.169.254 for some."""
+
 START_SECONDS = 20.0
 EXIT_SECONDS = 40.0
 
@@ -204,7 +213,7 @@ def toml(document: Mapping[str, Any], prefix: str = "") -> str:
 def clean_environment() -> dict[str, str]:
     """The environment without any credentials of this machine; no metadata service of a cloud is asked."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_VENDORS)}
-    return {**kept, "AWS_EC2_METADATA_DISABLED": "true", "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true"}
+    return {**kept, **NO_METADATA}
 
 
 _VENDORS = ("AWS_", "ALIBABA_CLOUD_", "HUAWEICLOUD_", "HC_")

@@ -55,7 +55,7 @@ def source_of(
         return FixedCredentials(AccessKey(config.access_key, config.secret_key, config.security_token))
     if config.token:
         return FixedCredentials(Token(config.token))
-    providers = [_tokens(config)] if config.user else _chain(config, environment)
+    providers = [_tokens(config)] if config.user else chain_of(config, environment)
     return CredentialChain(providers, margin_seconds=MARGIN_SECONDS, clock=clock, monotonic=monotonic)
 
 
@@ -64,7 +64,8 @@ def _tokens(config: HuaweiConfig) -> Provider[Credentials]:
     return PasswordTokens(login, iam_endpoint_of(config))
 
 
-def _chain(config: HuaweiConfig, environment: Mapping[str, str]) -> list[Provider[Credentials]]:
+def chain_of(config: HuaweiConfig, environment: Mapping[str, str]) -> list[Provider[Credentials]]:
+    """Where keys are looked for when the configuration has none, in that order."""
     return [
         AgencyKeys(environment, regional_endpoint("sts", config.endpoint)),
         FederatedKeys(environment, iam_endpoint_of(config)),

@@ -14,10 +14,11 @@ from gateway.senders.credentials.access_key import AccessKey
 from gateway.senders.credentials.chain import CredentialChain
 from gateway.senders.credentials.provider import Fetched, Provider, ProviderError
 from gateway.senders.huawei.config import HuaweiConfig
-from gateway.senders.huawei.credentials import EnvironmentKey, InstanceKeys, PodKeys, source_of
+from gateway.senders.huawei.credentials import EnvironmentKey, InstanceKeys, PodKeys, chain_of, source_of
 from gateway.senders.huawei.iam import AgencyKeys, FederatedKeys, Login, PasswordTokens
 from gateway.senders.huawei.keys import Credentials, Token
 from tests.senders.scripted_server import HangUp, Received, ScriptedServer, http_answer
+from tests.support.process import clean_environment
 
 KEY = AccessKey("DUMMYACCESSKEY000001", Secret("DummySecretKey000000000000000000000000001"), Secret("t/+=="))
 END = datetime(2026, 3, 5, 5, 6, 7, 123000, UTC).timestamp()
@@ -199,6 +200,13 @@ async def test_an_older_metadata_service_is_asked_without_a_token(status: int) -
     async with ScriptedServer(http_answer(status=status), key_answer()) as metadata:
         assert await InstanceKeys(metadata.url).fetch() == Fetched(KEY, END)
     assert "x-metadata-token" not in metadata.received[1].headers
+
+
+async def test_in_the_tests_environment_the_search_ends_before_the_instances_metadata() -> None:
+    """Nobody answers there on a machine at home; on one in a cloud somebody would."""
+    chain = [provider.name for provider in chain_of(HuaweiConfig(endpoint="http://127.0.0.1:1"), {})]
+    assert chain[-2:] == [PodKeys.name, InstanceKeys.name]
+    assert "no regular file" in await failure_of(PodKeys(clean_environment()))
 
 
 async def test_where_there_is_no_metadata_there_is_no_key() -> None:
