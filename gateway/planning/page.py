@@ -12,23 +12,27 @@ _STYLE = """\
   --wait: #1f6feb; --send: #c2410c; --mark: #fff3bf; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e8eb; --paper: #15171a; --faint: #33383f;
   --quiet: #9aa3ad; --wait: #6cb0ff; --send: #ff9e64; --mark: #4a3f12; } }
-body { margin: 2rem auto; max-width: 66rem; padding: 0 1rem; color: var(--ink); background: var(--paper);
+body { margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: var(--ink); background: var(--paper);
   font: 15px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1.15rem; margin-top: 2.5rem; } .quiet { color: var(--quiet); }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 th, td { padding: .25rem .6rem; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums;
   border-bottom: 1px solid var(--faint); } tr.configured { background: var(--mark); font-weight: 600; }
-svg { width: 100%; max-width: 48rem; display: block; } svg text { fill: var(--quiet); font-size: 12px; }
+caption { text-align: left; color: var(--quiet); } :focus-visible { outline: 3px solid var(--wait); }
+svg { width: 100%; min-width: 32rem; max-width: 48rem; display: block; } svg text { fill: var(--quiet);
+  font-size: 12px; paint-order: stroke; stroke: var(--paper); stroke-width: 3px; }
 .end { text-anchor: end; } .middle { text-anchor: middle; } .grid { stroke: var(--faint); }
 polyline { fill: none; stroke-width: 2; } polyline.wait { stroke: var(--wait); }
-polyline.send { stroke: var(--send); } circle.wait { fill: var(--wait); } circle.send { fill: var(--send); }
+polyline.send { stroke: var(--send); stroke-dasharray: 7 5; } circle.wait { fill: var(--wait); }
+circle.send { fill: var(--paper); stroke: var(--send); stroke-width: 2; }
 circle.configured { fill: none; stroke: var(--ink); stroke-width: 2; }
-.key { display: inline-block; width: .8em; height: .8em; border-radius: 50%; }"""
+.key { display: inline-block; width: .8em; height: .8em; border-radius: 50%; border: 2px solid; }
+.key.wait { border-color: var(--wait); background: var(--wait); } .key.send { border-color: var(--send); }"""
 
 _KEY = """\
-<p class="quiet"><span class="key" style="background: var(--wait)"></span> when_idle = "wait"
-<span class="key" style="background: var(--send)"></span> when_idle = "send";
-the ring and the shaded row are the configured setting</p>"""
+<p class="quiet"><span class="key wait"></span> when_idle = "wait" (filled, solid line);
+<span class="key send"></span> when_idle = "send" (hollow, dashed line);
+the large ring and the bold row are the configured setting</p>"""
 
 
 def render(plans: list[DestinationPlan], remarks: list[str], *, sample: str) -> str:
@@ -55,17 +59,20 @@ def render(plans: list[DestinationPlan], remarks: list[str], *, sample: str) -> 
 
 
 def _destination(plan: DestinationPlan) -> Iterator[str]:
-    yield f"<h2>{escape(wording.title(plan))}</h2>"
+    title = escape(wording.title(plan))
+    yield f"<h2>{title}</h2>"
     yield f"<p>{escape(wording.load_line(plan))}<br>{escape(wording.bus_line(plan))}</p>"
     for note in wording.notes(plan):
         yield f"<p><strong>{escape(note)}</strong></p>"
     if not plan.rows:
         return
     if (picture := plot(plan.rows)) is not None:
-        yield picture
+        yield f'<div class="scroll" role="region" tabindex="0" aria-label="Plot of {title}">{picture}</div>'
         yield _KEY
-    yield '<div class="scroll"><table>'
-    yield f"<thead><tr>{''.join(f'<th>{escape(name)}</th>' for name in wording.COLUMNS)}</tr></thead>"
+    yield f'<div class="scroll" role="region" tabindex="0" aria-label="Settings for {title}"><table>'
+    yield "<caption>A row for each setting; delays are those that the gateway adds</caption>"
+    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in wording.COLUMNS)
+    yield f"<thead><tr>{heads}</tr></thead>"
     yield f"<tbody>\n{chr(10).join(map(_row, plan.rows))}\n</tbody>"
     yield "</table></div>"
 
