@@ -7,11 +7,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: help run test check audit format bench outage soak fuzz lock clean
+.PHONY: help run test check audit format bench bench-compare flame outage soak fuzz lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*  ## /make \1	/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*  ## /make \1	/p' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run  ## start the gateway with an emulated Amazon EventBridge inside
 	@exec $(BIN)/gateway dev $(ARGS)
@@ -37,8 +37,15 @@ audit: build/audit/.done build/shipped/.done  ## ask for known vulnerabilities o
 format: $(VENV)/.dev  ## format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-bench: $(VENV)/.dev  ## measure: packing, memory, and CPU time per event
+bench: $(VENV)/.dev  ## measure everything; adds a row to build/bench.jsonl
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-compare: $(VENV)/.dev  ## measure in turn with another commit: make bench-compare BASE=main~5
+	@test -n "$(BASE)" || { echo "Name a commit: make bench-compare BASE=main~5"; exit 2; }
+	@$(BIN)/python -m benchmarks.compare "$(BASE)" $(ARGS)
+
+flame: $(VENV)/.dev  ## draw where the time goes, in build/flame-*.svg
+	@$(BIN)/python -m benchmarks.flame $(ARGS)
 
 outage: $(VENV)/.dev  ## take the bus away for a minute under load: losses, memory, recovery
 	@$(BIN)/python -m benchmarks.outage $(ARGS)

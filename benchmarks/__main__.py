@@ -5,120 +5,161 @@ itself; they are compared as ratios within the run, for microseconds differ from
 """
 
 import argparse
-import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from importlib.util import find_spec
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
-from benchmarks import memory
+from benchmarks import depth, latency, lone, memory
 from benchmarks.load import producer
 from benchmarks.load.environment import Environment
 from benchmarks.load.processors import Processors, pinned_to
-from benchmarks.load.report import Ratio, cost_lines, ratio_lines, ratios
-from benchmarks.load.scenarios import COMPARISONS, SCENARIOS
+from benchmarks.load.report import cost_lines, cost_values, ratio_lines, ratio_values, ratios
+from benchmarks.load.scenarios import TABLES, Table
 from benchmarks.load.server import ROOT, BenchmarkError
-from benchmarks.load.workshop import Summary, Workshop, measure
+from benchmarks.load.workshop import Workshop, measure
+from benchmarks.programs import MICRO, PACKING, is_there, summary_of
 
-MICRO = {
-    "pack": "packing",
-    "receive": "the receiver without a socket",
-    "journal": "the journal without a receiver",
-    "client": "the senders' HTTP client",
-    "parse": "parsing",
-    "frame": "framing",
-}
-"""Modules of `benchmarks.micro`, those of them that there are."""
+OUT = ROOT / "build" / "bench.jsonl"
+QUICK_DEPTHS = (1_000, 100_000)
+
+
+class Effort(Struct, frozen=True):
+    """How long to measure."""
+
+    rounds: int | None
+    """None: as many as each part has by default."""
+    seconds: int
+    is_quick: bool
+    """A look, not a measurement: one round of everything."""
+
+    def rounds_of(self, default: int) -> int:
+        """For a part with so many by default."""
+        return 1 if self.is_quick else self.rounds or default
+
+
+Figures = dict[str, Any]
+Part = Callable[[Processors, Effort], Figures]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run everything; the exit code says whether it could be measured, not whether it was fast."""
     options = parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was started ends first
     processors = Processors.available()
     environment = Environment.here(processors)
     print(*environment.lines(), sep="\n", flush=True)
-    os.sched_setaffinity(0, {processors.load})
+    effort = Effort(options.rounds, options.seconds, options.quick)
     began = time.monotonic()
-    row: dict[str, Any] = {"environment": environment}
+    row: Figures = {"environment": environment, "effort": effort}
     try:
-        for name in [options.only] if options.only else PARTS:
-            row |= PARTS[name](processors, options)
+        with interruptible(), pinned_to(processors.load):
+            for name in options.only or PARTS:
+                row |= {name: PARTS[name](processors, effort)}
     except BenchmarkError as error:
         sys.stderr.write(f"\n{error}\n")
         return 1
     except KeyboardInterrupt:
         return 130
-    print(f"\n{time.monotonic() - began:.0f} s in all")
-    if options.out is not None:
-        append(options.out, row)
+    append(options.out, row)
+    print(f"\n{time.monotonic() - began:.0f} s in all; added to {options.out}")
     return 0
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     found = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    found.add_argument("--rounds", type=int, default=7, help="runs of each scenario (default: 7)")
+    found.add_argument("--rounds", type=int, help="runs of each scenario (default: 2 to 5, by part)")
     found.add_argument("--seconds", type=int, default=1, help="of load in each run (default: 1)")
-    found.add_argument("--only", choices=PARTS, help="one part instead of all")
-    found.add_argument("--out", type=Path, help="append the results to this file as one line of JSON")
+    found.add_argument("--quick", action="store_true", help="one round of everything: a look, no measurement")
+    found.add_argument("--only", choices=PARTS, nargs="+", help="these parts instead of all")
+    found.add_argument("--out", type=Path, default=OUT, help="add a line of JSON here (default: %(default)s)")
     return found
 
 
-def measure_micro(processors: Processors, options: argparse.Namespace) -> dict[str, Any]:  # noqa: ARG001 - one shape
-    """Parts without a process of their own; they print, and give no values."""
-    for name, title in MICRO.items():
-        if find_spec(f"benchmarks.micro.{name}") is not None:
-            show(title, micro(name, processors))
-    return {}
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGTERM is as Ctrl-C within: what was started ends first."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
-def measure_load(processors: Processors, options: argparse.Namespace) -> dict[str, Any]:
+def measure_programs(titles: dict[str, str], processors: Processors, _: Effort) -> Figures:
+    """Parts without a process of their own: what they print."""
+    found = {}
+    for module, title in titles.items():
+        if is_there(module):
+            lines = summary_of(module, processors)
+            show(title, lines)
+            found[module] = lines
+    return found
+
+
+def measure_table(table: Table, processors: Processors, effort: Effort) -> Figures:
     """CPU time of whole processes, and its ratios."""
-    rounds, seconds = options.rounds, options.seconds
+    rounds, seconds = effort.rounds_of(table.rounds), effort.seconds
     if not producer.is_available():
-        show("whole processes", [producer.MISSING])
+        show(table.title, [producer.MISSING])
         return {}
     with Workshop(processors) as workshop:
-        summaries = measure(workshop, SCENARIOS, rounds=rounds, seconds=seconds)
-    found = ratios(summaries, COMPARISONS)
-    show(f"whole processes, {rounds} rounds of {seconds} s each", cost_lines(summaries))
-    show("beside the aims", ratio_lines(found))
-    return {
-        "inputs": {"rounds": rounds, "seconds": seconds, "scenarios": inputs()},
-        "scenarios": scenario_values(summaries),
-        "ratios": ratio_values(found),
-    }
+        summaries = measure(workshop, table.scenarios, rounds=rounds, seconds=seconds)
+    found = ratios(summaries, table.comparisons)
+    show(f"{table.title}, {rounds} rounds of {seconds} s each", cost_lines(summaries))
+    if found:
+        show("beside the aims", ratio_lines(found))
+    return {"rounds": rounds, "costs": cost_values(summaries), "ratios": ratio_values(found)}
 
 
-def measure_memory(processors: Processors, options: argparse.Namespace) -> dict[str, Any]:  # noqa: ARG001 - one shape
+def measure_depth(processors: Processors, effort: Effort) -> Figures:
+    """CPU time of accepting while many are held."""
+    found = depth.measure(processors, depths=QUICK_DEPTHS if effort.is_quick else depth.DEPTHS)
+    show("while the bus does not answer", depth.lines(found))
+    return {"depths": found, "growth": depth.growth(found)}
+
+
+def measure_latency(processors: Processors, effort: Effort) -> Figures:
+    """Time to the 202 at half of the highest rate."""
+    if not producer.is_available():
+        show("latency", [producer.MISSING])
+        return {}
+    rounds = effort.rounds_of(latency.ROUNDS)
+    found = latency.measure(processors, rounds=rounds, seconds=effort.seconds)
+    show(f"latency, open loop, {rounds} rounds", found.lines())
+    return {"latency": found, "added_p99_milliseconds": found.added_p99}
+
+
+def measure_lone(processors: Processors, effort: Effort) -> Figures:
+    """Time that one event alone waits."""
+    found = lone.measure(processors, events=lone.EVENTS // 10 if effort.is_quick else lone.EVENTS)
+    show("low load", found.lines())
+    return found.figures()
+
+
+def measure_memory(processors: Processors, _: Effort) -> Figures:
     """Resident memory, idle and full."""
     kept = memory.measure(processors)
     show("memory", kept.lines())
-    return {"memory": kept}
+    return msgspec.structs.asdict(kept)
 
 
-PARTS: dict[str, Callable[[Processors, argparse.Namespace], dict[str, Any]]] = {
-    "micro": measure_micro,
-    "load": measure_load,
+PARTS: dict[str, Part] = {
+    "packing": partial(measure_programs, PACKING),
+    "micro": partial(measure_programs, MICRO),
+    **{name: partial(measure_table, table) for name, table in TABLES.items()},
+    "depth": measure_depth,
+    "latency": measure_latency,
+    "lone": measure_lone,
     "memory": measure_memory,
 }
-
-
-def micro(name: str, processors: Processors) -> Iterator[str]:
-    """The summary of a micro benchmark: all it prints after its table's end."""
-    command = (sys.executable, "-m", f"benchmarks.micro.{name}")
-    with pinned_to(processors.server):
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)  # noqa: S603 - our own modules
-    if done.returncode:
-        raise BenchmarkError(f"{' '.join(command)} failed:\n{done.stderr}")
-    yield from done.stdout.rpartition("\n\n")[2].splitlines()
 
 
 def show(title: str, lines: Iterator[str] | Sequence[str]) -> None:
@@ -126,36 +167,9 @@ def show(title: str, lines: Iterator[str] | Sequence[str]) -> None:
     print(f"\n{title}", *(f"  {line}" for line in lines), sep="\n", flush=True)
 
 
-def inputs() -> list[dict[str, Any]]:
-    """The table of scenarios as values."""
-    return [
-        {
-            "name": scenario.name,
-            "mode": scenario.mode,
-            "event_bytes": scenario.event_bytes,
-            "connections": scenario.connections,
-        }
-        for scenario in SCENARIOS
-    ]
-
-
-def scenario_values(summaries: dict[str, Summary]) -> dict[str, Any]:
-    """Each scenario's median and every run of it."""
-    return {
-        name: {"cpu_microseconds": summary.cpu_microseconds, "samples": summary.samples}
-        for name, summary in summaries.items()
-    }
-
-
-def ratio_values(found: list[Ratio]) -> list[dict[str, Any]]:
-    """Each aim and what came of it."""
-    return [
-        {"comparison": ratio.comparison, "ratio": ratio.value, "verdict": ratio.verdict} for ratio in found
-    ]
-
-
-def append(path: Path, row: dict[str, Any]) -> None:
+def append(path: Path, row: Figures) -> None:
     """Add a line to the file of results."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
         file.write(msgspec.json.encode(row) + b"\n")
 

@@ -1,20 +1,31 @@
--- Sends the request in the file that the first argument names, again and again, its id of twelve zeros
--- replaced by a number that counts up from the second argument. Prints the counts as JSON.
+-- Sends the request in the file that the first argument names, again and again, each id of twelve zeros in
+-- it replaced by a number that counts up from the second argument. Prints the counts as JSON.
 
-local head, tail, number
+local ID = "000000000000"
+local pieces, number = {}, 0
 
 function init(args)
   local file = assert(io.open(args[1], "rb"))
-  local request = file:read("*a")
+  local template = file:read("*a")
   file:close()
-  local first, last = request:find("000000000000", 1, true)
-  head, tail = request:sub(1, first - 1), request:sub(last + 1)
+  local position = 1
+  while true do
+    local first, last = template:find(ID, position, true)
+    if not first then break end
+    table.insert(pieces, template:sub(position, first - 1))
+    table.insert(pieces, ID)
+    position = last + 1
+  end
+  table.insert(pieces, template:sub(position))
   number = tonumber(args[2])
 end
 
 function request()
-  number = number + 1
-  return head .. string.format("%012d", number) .. tail
+  for index = 2, #pieces, 2 do
+    number = number + 1
+    pieces[index] = string.format("%012d", number)
+  end
+  return table.concat(pieces)
 end
 
 function done(summary)

@@ -35,11 +35,14 @@ class Server:
         processor: int,
         log: Path,
         environment: Mapping[str, str] | None = None,
+        root: Path = ROOT,
     ) -> None:
+        """`root` is the directory whose modules it runs."""
         self._arguments = arguments
         self._processor = processor
         self._log = log
-        self._environment = clean_environment() | dict(environment or {})
+        self._environment = clean_environment() | {"PYTHONPATH": str(root)} | dict(environment or {})
+        self._root = root
         self._process: subprocess.Popen[bytes]
         self.url = ""
         self.admin_url = ""
@@ -51,7 +54,7 @@ class Server:
                 self._arguments,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
-                cwd=ROOT,
+                cwd=self._root,
                 env=self._environment,
                 start_new_session=True,
             )
@@ -75,10 +78,14 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """User and system time of all its threads, from its start, and of all its workers."""
+        return sum(self.cpu_seconds_by_process().values())
+
+    def cpu_seconds_by_process(self) -> dict[int, float]:
+        """The same apart: of the process that was started, and of each of its workers, by id."""
         # The process's clock of clock_getcpuclockid(3), to the nanosecond; /proc/PID/stat has the
         # same account in steps of 10 ms.
         pids = [self.pid, *_children(self.pid)]
-        return sum(time.clock_gettime((~pid << 3) | _CPUCLOCK_SCHED) for pid in pids)
+        return {pid: time.clock_gettime((~pid << 3) | _CPUCLOCK_SCHED) for pid in pids}
 
     def resident_bytes(self) -> int:
         """Memory it has in use now."""

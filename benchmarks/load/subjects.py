@@ -78,6 +78,29 @@ def aws_by_default_chain(endpoint: str) -> dict[str, object]:
     return {"type": "aws", "region": "us-east-1", "event_bus": "default", "endpoint": endpoint}
 
 
+def alibaba(endpoint: str) -> dict[str, object]:
+    """A destination of type alibaba with the keys that the emulated bus knows."""
+    return {
+        "type": "alibaba",
+        "endpoint": endpoint,
+        "event_bus": "default",
+        "access_key_id": "LTAIdummyaccesskeyid0001",
+        "access_key_secret": "dummyAccessKeySecret0000000001",
+    }
+
+
+def huawei(endpoint: str) -> dict[str, object]:
+    """A destination of type huawei with the keys that the emulated bus knows."""
+    return {
+        "type": "huawei",
+        "endpoint": endpoint,
+        "project_id": "measured-project",
+        "channel_id": "measured-channel",
+        "access_key": "DUMMYACCESSKEY000001",
+        "secret_key": "DummySecretKey000000000000000000000000001",
+    }
+
+
 def gateway(
     place: Place,
     destination: Mapping[str, object],
@@ -104,29 +127,56 @@ BUSY_FLOOR = Subject(
 )
 NULL_FILE = {"type": "file", "path": "/dev/null"}
 WAITING = {"receiver.acknowledge": "delivered"}
+SHORT_FLUSH = {"flush.interval": "1ms"}
+"""At some thousand events a second: a few in each request to the bus."""
+ROOM = {"buffer.max_events": 10_000_000, "buffer.max_bytes": "8GiB"}
+"""For batches, which come in faster than they go out."""
+BUSES: Mapping[str, Callable[[str], dict[str, object]]] = {"aws": aws, "alibaba": alibaba, "huawei": huawei}
 
-TO_FILE = Subject("gateway to /dev/null", lambda place: gateway(place, NULL_FILE), uses_bus=False)
+
+def to_file(note: str = "", sections: Mapping[str, object] | None = None, *, workers: int = 1) -> Subject:
+    """The whole gateway with a destination that costs next to nothing."""
+    return Subject(
+        f"gateway to /dev/null{note}",
+        lambda place: gateway(place, NULL_FILE, sections, workers=workers),
+        uses_bus=False,
+    )
+
+
+def to_bus(
+    bus: str, note: str = "", sections: Mapping[str, object] | None = None, *, workers: int = 1
+) -> Subject:
+    """The whole gateway with a destination of type `bus`."""
+    return Subject(
+        f"gateway to {bus}{note}",
+        lambda place: gateway(place, BUSES[bus](place.bus_url), sections, workers=workers),
+    )
+
+
+def journaled_to_bus(bus: str) -> Subject:
+    """The same, with each event on disk before its answer."""
+    return Subject(
+        f"journaling gateway to {bus}",
+        lambda place: gateway(place, BUSES[bus](place.bus_url), journal(place)),
+    )
+
+
+def journal(place: Place) -> dict[str, object]:
+    """A journal in the subject's own directory."""
+    return {"buffer.journal": f"{place.directory}/journal"}
+
+
+TO_FILE = to_file()
 JOURNALED = Subject(
     "journaling gateway to /dev/null",
-    lambda place: gateway(place, NULL_FILE, {"buffer.journal": f"{place.directory}/journal"}),
+    lambda place: gateway(place, NULL_FILE, journal(place)),
     uses_bus=False,
 )
-DELIVERED = Subject(
-    "gateway to /dev/null, answering when delivered",
-    lambda place: gateway(place, NULL_FILE, WAITING),
-    uses_bus=False,
-)
-TO_AWS = Subject("gateway to aws", lambda place: gateway(place, aws(place.bus_url)))
-TO_FILE_BY_TWO = Subject(
-    "gateway of two workers to /dev/null", lambda place: gateway(place, NULL_FILE, workers=2), uses_bus=False
-)
-TO_AWS_BY_TWO = Subject(
-    "gateway of two workers to aws", lambda place: gateway(place, aws(place.bus_url), workers=2)
-)
-DELIVERED_TO_AWS = Subject(
-    "gateway to aws, answering when delivered",
-    lambda place: gateway(place, aws(place.bus_url), WAITING),
-)
+DELIVERED = to_file(", answering when delivered", WAITING)
+TO_AWS = to_bus("aws")
+TO_FILE_BY_TWO = to_file(" by two workers", workers=2)
+TO_AWS_BY_TWO = to_bus("aws", " by two workers", workers=2)
+DELIVERED_TO_AWS = to_bus("aws", ", answering when delivered", WAITING)
 OBVIOUS = Subject("obvious gateway", lambda place: python("benchmarks.load.obvious", place.bus_url))
 
 

@@ -1,6 +1,7 @@
 """Runs scenarios: starts what they need, puts load on it, and reads the system's accounts."""
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -12,9 +13,9 @@ from msgspec import Struct
 
 from benchmarks.load.bus import Received
 from benchmarks.load.processors import Processors
-from benchmarks.load.producer import Load, produce, request
+from benchmarks.load.producer import Load, pace, produce, request
 from benchmarks.load.scenarios import Scenario
-from benchmarks.load.server import BenchmarkError, Server
+from benchmarks.load.server import ROOT, BenchmarkError, Server
 from benchmarks.load.subjects import Accounts, Place, Subject, fetch, python, read_accounts
 
 SETTLE_SECONDS = 20.0
@@ -31,18 +32,29 @@ class Sample(Struct, frozen=True):
     """While there was load."""
     bus_requests: int
     deducted_microseconds: float = 0.0
+    resident_bytes: int = 0
+    """At its end; without the workers, where there are any."""
+    least_worker_share: float | None = None
+    """Of the CPU time of all workers; None: there is but one process."""
 
     @property
     def cpu_microseconds(self) -> float:
         """For one event."""
         return self.cpu_seconds / self.events * 1e6 - self.deducted_microseconds
 
+    @property
+    def events_a_second(self) -> float:
+        """Accepted while there was load."""
+        return self.events / self.wall_seconds
+
 
 class Workshop:
     """`with` it: everything that was started within is ended after it, whatever happens."""
 
-    def __init__(self, processors: Processors) -> None:
+    def __init__(self, processors: Processors, *, root: Path = ROOT) -> None:
+        """`root` is the directory whose modules the subjects run; the bus is always this one's."""
         self.processors = processors
+        self._root = root
         self._stack = ExitStack()
         self._servers: dict[str, Server] = {}
         self._bus: Server
@@ -70,7 +82,7 @@ class Workshop:
             directory = self._directory / str(len(self._servers))
             directory.mkdir()
             command = subject.command(Place(directory, self._bus.url))
-            server = Server(command, processor=self.processors.server, log=directory / "log")
+            server = Server(command, processor=self.processors.server, log=directory / "log", root=self._root)
             self._servers[subject.name] = self._stack.enter_context(server)
         return self._servers[subject.name]
 
@@ -80,14 +92,15 @@ class Workshop:
         server = self.server(subject)
         before = read_accounts(server) if subject.keeps_accounts else None
         bus_before = self._received()
-        cpu, wall = server.cpu_seconds(), time.monotonic()
+        cpu, wall = server.cpu_seconds_by_process(), time.monotonic()
         load = self._load(scenario, server, seconds)
         wall = time.monotonic() - wall
         if before is None:
-            cpu = server.cpu_seconds() - cpu
-            return Sample(load.answered, cpu, wall, 0, subject.deducted_microseconds)
+            used = _used(cpu, server.cpu_seconds_by_process())
+            events = load.answered * scenario.events_a_request
+            return Sample(events, sum(used), wall, 0, subject.deducted_microseconds, server.resident_bytes())
         after = _settled(server)
-        cpu = server.cpu_seconds() - cpu
+        used = _used(cpu, server.cpu_seconds_by_process())
         bus = self._received()
         events = after.accepted - before.accepted
         _check(scenario, load, events, after.delivered - before.delivered)
@@ -95,10 +108,22 @@ class Workshop:
             raise BenchmarkError(
                 f"{scenario.name}: {events} accepted, {bus.events - bus_before.events} at the bus"
             )
-        return Sample(events, cpu, wall, bus.requests - bus_before.requests)
+        requests = bus.requests - bus_before.requests
+        resident = server.resident_bytes()
+        return Sample(events, sum(used), wall, requests, 0.0, resident, _least_share(used[1:]))
 
     def _load(self, scenario: Scenario, server: Server, seconds: int) -> Load:
-        load = produce(
+        load = (
+            self._paced(scenario, server, seconds) if scenario.rate else self._full(scenario, server, seconds)
+        )
+        if load.refused or load.failed or not load.answered:
+            raise BenchmarkError(
+                f"{scenario.name}: not every request was accepted: {load}\n{server.log_end()}"
+            )
+        return load
+
+    def _full(self, scenario: Scenario, server: Server, seconds: int) -> Load:
+        return produce(
             server.url,
             request(scenario.mode, scenario.event_bytes),
             seconds=seconds,
@@ -106,11 +131,19 @@ class Workshop:
             processor=self.processors.load,
             directory=self._directory,
         )
-        if load.refused or load.failed or not load.answered:
-            raise BenchmarkError(
-                f"{scenario.name}: not every request was accepted: {load}\n{server.log_end()}"
-            )
-        return load
+
+    def _paced(self, scenario: Scenario, server: Server, seconds: int) -> Load:
+        assert scenario.rate is not None
+        paced = pace(
+            server.url,
+            request(scenario.mode, scenario.event_bytes),
+            rate=scenario.rate,
+            requests=round(scenario.rate * seconds),
+            connections=scenario.connections,
+            processor=self.processors.load,
+            directory=self._directory,
+        )
+        return Load(paced.accepted + paced.refused, paced.refused, 0)
 
     def _received(self) -> Received:
         return msgspec.json.decode(fetch(f"{self._bus.url}/received"), type=Received)
@@ -129,8 +162,19 @@ def _settled(server: Server) -> Accounts:
 
 def _check(scenario: Scenario, load: Load, accepted: int, delivered: int) -> None:
     """Every answered request was accepted, what wrk left unanswered at its end perhaps, and all delivered."""
-    if not load.answered <= accepted <= load.answered + scenario.connections or accepted != delivered:
+    least = load.answered * scenario.events_a_request
+    most = least + scenario.connections * scenario.events_a_request
+    if not least <= accepted <= most or accepted != delivered:
         raise BenchmarkError(f"{scenario.name}: {load}, {accepted} accepted, {delivered} delivered")
+
+
+def _used(before: dict[int, float], after: dict[int, float]) -> list[float]:
+    """CPU seconds of each process in between, the first one's first."""
+    return [seconds - before.get(pid, 0.0) for pid, seconds in after.items()]
+
+
+def _least_share(workers: Sequence[float]) -> float | None:
+    return min(workers) / sum(workers) if len(workers) > 1 else None
 
 
 class Summary(Struct, frozen=True):
@@ -142,6 +186,21 @@ class Summary(Struct, frozen=True):
     def cpu_microseconds(self) -> float:
         """The median's."""
         return median(sample.cpu_microseconds for sample in self.samples)
+
+    @property
+    def events_a_second(self) -> float:
+        """The median's."""
+        return median(sample.events_a_second for sample in self.samples)
+
+    @property
+    def resident_bytes(self) -> int:
+        """The most after a run."""
+        return max(sample.resident_bytes for sample in self.samples)
+
+    @property
+    def least_worker_share(self) -> float | None:
+        """The least of all runs; None where there is but one process."""
+        return min((each for sample in self.samples if (each := sample.least_worker_share)), default=None)
 
     @property
     def spread(self) -> tuple[float, float]:
@@ -174,13 +233,19 @@ class Summary(Struct, frozen=True):
 
 
 def measure(
-    workshop: Workshop, scenarios: tuple[Scenario, ...], *, rounds: int, seconds: int
+    workshop: Workshop, scenarios: Sequence[Scenario], *, rounds: int, seconds: int
 ) -> dict[str, Summary]:
-    """Every scenario in every round, after a first run of each that does not count."""
+    """Every scenario in every round, after a run in each content mode of each subject that does not count."""
+    warm_up(workshop, scenarios)
     samples: dict[str, list[Sample]] = {scenario.name: [] for scenario in scenarios}
-    for number in range(rounds + 1):
+    for _ in range(rounds):
         for scenario in scenarios:
-            sample = workshop.run(scenario, seconds=seconds)
-            if number:
-                samples[scenario.name].append(sample)
+            samples[scenario.name].append(workshop.run(scenario, seconds=seconds))
     return {name: Summary(each) for name, each in samples.items()}
+
+
+def warm_up(workshop: Workshop, scenarios: Sequence[Scenario]) -> None:
+    """CPython specialises its instructions as they run, and connections are opened."""
+    kinds = {(scenario.subject.name, scenario.mode): scenario for scenario in scenarios}
+    for scenario in kinds.values():
+        workshop.run(scenario, seconds=1)

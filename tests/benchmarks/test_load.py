@@ -5,35 +5,41 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 
 from benchmarks import memory
 from benchmarks.load import producer
+from benchmarks.load.bus import Received
 from benchmarks.load.processors import Processors, pinned_to
 from benchmarks.load.producer import Mode
 from benchmarks.load.report import ratio_lines, ratios
-from benchmarks.load.scenarios import COMPARISONS, SCENARIOS, Comparison, Scenario
+from benchmarks.load.scenarios import TABLES, Comparison, Scenario, Table
 from benchmarks.load.server import BenchmarkError, Server
 from benchmarks.load.subjects import (
     DELIVERED,
-    DELIVERED_TO_AWS,
     FLOOR,
     JOURNALED,
     OBVIOUS,
     TO_AWS,
     TO_FILE,
+    WAITING,
     Place,
     Subject,
     fetch,
+    journaled_to_bus,
     python,
     read_accounts,
+    to_bus,
+    to_file,
 )
 from benchmarks.load.workshop import Sample, Summary, Workshop
-from gateway.cloudevents.http import ContentMode, read_events
+from gateway.cloudevents.json import read_event
 from gateway.pipeline.buffer import EVENT_OVERHEAD_BYTES
 
 PROCESSORS = Processors.available()
@@ -107,15 +113,24 @@ def test_pinning_ends_with_its_block() -> None:
     assert os.sched_getaffinity(0) == before
 
 
-@pytest.mark.parametrize("mode", Mode)
-def test_a_request_carries_a_valid_event_of_the_size_asked_for(mode: Mode) -> None:
-    """The gateway's own reader makes 440 bytes of JSON of it in either mode."""
-    head, _, body = producer.request(mode, 440).partition(b"\r\n\r\n")
-    pairs = [line.split(b": ", 1) for line in head.split(b"\r\n")[1:]]
-    headers = [(name.lower(), value) for name, value in pairs]
-    [event] = read_events(ContentMode[mode.name], headers, body, received_at=0.0)
-    assert len(event.json) == 440
-    assert len(headers) == {Mode.STRUCTURED: 4, Mode.BINARY: 9}[mode]
+@pytest.mark.parametrize("size", [200, 440, 1_000, 60_000])
+def test_a_request_carries_valid_events_of_the_size_asked_for(size: int) -> None:
+    """To the byte, alone and in a batch; as binary under nine header lines what is structured under four."""
+    heads, bodies = {}, {}
+    for mode in Mode:
+        head, _, bodies[mode] = producer.request(mode, size).partition(b"\r\n\r\n")
+        heads[mode] = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:])
+        assert int(heads[mode][b"Content-Length"]) == len(bodies[mode])
+    structured, binary = bodies[Mode.STRUCTURED], heads[Mode.BINARY]
+    assert len(read_event(structured, received_at=0.0).json) == size
+    assert bodies[Mode.BATCHED] == b"[%b]" % b",".join([structured] * Mode.BATCHED.events_a_request(size))
+    assert (len(heads[Mode.STRUCTURED]), len(binary)) == (4, 9)
+    members = json.loads(structured)
+    assert members.pop("data") == json.loads(bodies[Mode.BINARY])
+    assert members.pop("datacontenttype").encode() == binary[b"Content-Type"]
+    assert {
+        f"ce-{name}".encode(): value.encode() for name, value in members.items()
+    }.items() <= binary.items()
 
 
 def test_the_bus_takes_every_entry_and_counts(bus: Server) -> None:
@@ -125,7 +140,21 @@ def test_the_bus_takes_every_entry_and_counts(bus: Server) -> None:
     assert status == 200
     assert json.loads(answer)["FailedEntryCount"] == 0
     assert len({entry["EventId"] for entry in json.loads(answer)["Entries"]}) == 3
-    assert json.loads(fetch(f"{bus.url}/received")) == {"events": 3, "requests": 1}
+    received = msgspec.json.decode(fetch(f"{bus.url}/received"), type=Received)
+    assert (received.events, received.requests) == (3, 1)
+
+
+def test_a_late_bus_tells_when_a_request_came_and_was_answered(tmp_path: Path) -> None:
+    """By the clock of this process too: after the request, and as long apart as the bus was told."""
+    command = python("benchmarks.load.bus", "0.02")
+    body, headers = b'{"events":[{"id":"1"}]}', {"Content-Type": "application/json"}
+    with Server(command, processor=PROCESSORS.load, log=tmp_path / "log") as server:
+        before = time.monotonic()
+        answer = json.loads(post(server.url, "/v1/project/channels/channel/events", body, headers)[1])
+        received = msgspec.json.decode(fetch(f"{server.url}/received"), type=Received)
+    assert [result["event_id"] for result in answer["events"]] == ["1"]
+    assert before < received.arrived_at
+    assert received.answered_at - received.arrived_at > 0.01  # its timers count whole milliseconds
 
 
 @pytest.mark.parametrize(
@@ -136,7 +165,9 @@ def test_the_bus_takes_every_entry_and_counts(bus: Server) -> None:
         (JOURNALED, 202),
         (DELIVERED, 200),
         (TO_AWS, 202),
-        (DELIVERED_TO_AWS, 200),
+        (to_bus("alibaba", ", answering when delivered", WAITING), 200),
+        (to_bus("huawei", ", answering when delivered", WAITING), 200),
+        (journaled_to_bus("aws"), 202),
         (OBVIOUS, 202),
     ],
     ids=lambda value: value.name if isinstance(value, Subject) else "",
@@ -144,7 +175,7 @@ def test_the_bus_takes_every_entry_and_counts(bus: Server) -> None:
 def test_a_subject_accepts_an_event(workshop: Workshop, subject: Subject, status: int) -> None:
     """Started as the benchmark starts it, and asked once in each mode."""
     server = workshop.server(subject)
-    for mode in Mode:
+    for mode in (Mode.STRUCTURED, Mode.BINARY):
         head, _, body = producer.request(mode, 440).partition(b"\r\n\r\n")
         lines = [line.split(": ", 1) for line in head.decode().split("\r\n")[1:]]
         headers = dict(lines)
@@ -174,6 +205,21 @@ def test_everything_accepted_under_load_is_at_the_bus(workshop: Workshop, subjec
     assert sample.bus_requests >= sample.events / 10
 
 
+def test_a_paced_run_sends_what_was_planned(workshop: Workshop) -> None:
+    """20 batches of 100 in a second, each event counted; of one process there is no least worker."""
+    slow = Scenario("slow", TO_FILE, Mode.BATCHED, connections=2, rate=20.0)
+    sample = workshop.run(slow, seconds=1)
+    assert sample.events == 2_000
+    assert sample.least_worker_share is None
+
+
+def test_the_work_of_two_workers_is_told_apart(workshop: Workshop) -> None:
+    """The lesser share is at most a half."""
+    by_two = workshop.run(Scenario("two", to_file(" by two workers", workers=2), rate=50.0), seconds=1)
+    assert by_two.least_worker_share is not None
+    assert 0 <= by_two.least_worker_share <= 0.5
+
+
 @needs_wrk
 def test_a_run_that_is_refused_is_no_measurement(workshop: Workshop) -> None:
     """An event larger than the bus takes: figures of refusals would look like speed."""
@@ -192,11 +238,13 @@ def test_a_buffer_is_filled_to_its_last_event(tmp_path: Path) -> None:
 # The whole.
 
 
-def test_every_comparison_names_two_scenarios() -> None:
-    """A row renamed in one table is renamed in the other."""
-    names = [scenario.name for scenario in SCENARIOS]
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_every_comparison_names_two_scenarios_of_its_table(table: Table) -> None:
+    """A row renamed in one place is renamed in the other; the first is the floor of all."""
+    names = [scenario.name for scenario in table.scenarios]
     assert len(set(names)) == len(names)
-    assert {name for each in COMPARISONS for name in (each.scenario, each.against)} <= set(names)
+    assert {name for each in table.comparisons for name in (each.scenario, each.against)} <= set(names)
+    assert names[0] == "floor"
 
 
 def test_a_ratio_is_the_median_of_the_rounds_ratios() -> None:
