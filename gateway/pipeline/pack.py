@@ -22,15 +22,18 @@ Bin packing and cutting stock problems, EJOR 255, 2016 (survey).
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from heapq import heappop, heappush, heapreplace
+from heapq import heapify, heappop, heappush, heapreplace, nsmallest
 from itertools import accumulate
 from operator import mul
 
-_WINDOW = 16_384
+_WINDOW = 8_192
 """Entries packed together. Removing from sorted lists is cheap up to here (a move of memory), and larger
-windows pack tighter: of 1,024 entries each, at the knee of both limits, they cost 1 to 2 % more batches."""
+windows pack hardly tighter; of 1,024 entries each, at the knee of both limits, they cost 1 to 2 % more
+batches."""
 _REQUEST_WORTH = 100
 """Entries an attempt may look at for each request it could save: 1 us each, against 160 us a request."""
+_BALANCED_SLACK = 0.002
+"""Share of the bytes below which a balanced packing is not tried: there it overflowed 40 times of 41."""
 
 Batches = list[list[int]]
 
@@ -42,8 +45,7 @@ def pack(sizes: Sequence[int], *, max_entries: int, max_bytes: int) -> Batches:
     entry. Never more batches than `next_fit` gives, never two that would fit in one. An entry of size
     0 is allowed and takes a place. Raises ValueError for a size above `max_bytes` or below 0.
     """
-    _check(sizes, max_entries, max_bytes)
-    if max(sizes, default=0) * max_entries <= max_bytes:
+    if _largest(sizes, max_entries, max_bytes) * max_entries <= max_bytes:
         # The bytes cannot bind: slicing is optimal, at a third of next-fit's cost.
         return [
             list(range(at, min(at + max_entries, len(sizes)))) for at in range(0, len(sizes), max_entries)
@@ -59,36 +61,41 @@ def next_fit(sizes: Sequence[int], *, max_entries: int, max_bytes: int) -> Batch
 
     Raises ValueError as `pack` does.
     """
-    _check(sizes, max_entries, max_bytes)
+    _largest(sizes, max_entries, max_bytes)
     return _next_fit(sizes, max_entries, max_bytes)
 
 
-def lower_bound(sizes: Sequence[int], *, max_entries: int, max_bytes: int) -> int:
-    """A number of batches that no packing can go below. Raises ValueError as `pack` does.
+def lower_bound(ascending: Sequence[int], *, max_entries: int, max_bytes: int) -> int:
+    """A number of batches that no packing of these sizes, smallest first, can go below.
 
     The larger of the count, the volume and, where an entry exceeds half a request, the bounds that
     follow from no two such entries sharing one: Martello and Toth's L2, and its twin for counts.
     """
-    _check(sizes, max_entries, max_bytes)
-    simple = _simple_bound(sizes, max_entries, max_bytes)
-    if 2 * max(sizes, default=0) <= max_bytes:
+    simple = _simple_bound(ascending, max_entries, max_bytes)
+    if not ascending or 2 * ascending[-1] <= max_bytes:
         return simple
-    return max(simple, _large_entry_bound(sorted(sizes), max_entries, max_bytes))
+    return max(simple, _large_entry_bound(ascending, max_entries, max_bytes))
 
 
-def _check(sizes: Sequence[int], max_entries: int, max_bytes: int) -> None:
+def _largest(sizes: Sequence[int], max_entries: int, max_bytes: int) -> int:
+    """The largest size, or 0 for none; raises ValueError if one cannot be packed."""
     if max_entries < 1:
         raise ValueError(f"max_entries is {max_entries}: a batch holds at least one")
-    if sizes and not 0 <= min(sizes) <= max(sizes) <= max_bytes:
-        raise ValueError(f"sizes from {min(sizes)} to {max(sizes)}: a batch holds from 0 to {max_bytes}")
+    if not sizes:
+        return 0
+    smallest, largest = min(sizes), max(sizes)
+    if smallest < 0 or largest > max_bytes:
+        raise ValueError(f"sizes from {smallest} to {largest}: a batch holds from 0 to {max_bytes}")
+    return largest
 
 
 def _next_fit(sizes: Sequence[int], max_entries: int, max_bytes: int) -> Batches:
     ends = list(accumulate(sizes, initial=0))
+    count = len(sizes)
     batches = []
     start = 0
-    while start < len(sizes):
-        stop = min(start + max_entries, len(sizes)) + 1
+    while start < count:
+        stop = min(start + max_entries, count) + 1
         end = bisect_right(ends, ends[start] + max_bytes, start, stop) - 1
         batches.append(list(range(start, end)))
         start = end
@@ -125,11 +132,11 @@ def _pack_by_size(sizes: Sequence[int], max_entries: int, max_bytes: int, in_ord
     fewest: Batches = []
     bound = 0
     for start in range(0, len(sizes), _WINDOW):
-        window = _Window(sizes[start : start + _WINDOW], max_entries, max_bytes)
+        window = _Window(sizes, range(start, min(start + _WINDOW, len(sizes))), max_entries, max_bytes)
         bound = max(bound, window.bound)
         if len(in_order) == bound:
             return in_order
-        fewest += [[start + at for at in batch] for batch in window.pack()]
+        fewest += window.pack()
     if len(in_order) <= len(fewest):
         fewest = in_order
     if len(fewest) > bound:
@@ -139,10 +146,12 @@ def _pack_by_size(sizes: Sequence[int], max_entries: int, max_bytes: int, in_ord
 
 def _merge(batches: Batches, sizes: Sequence[int], max_entries: int, max_bytes: int) -> Batches:
     """Join batches until no two would fit in one: each with the lightest of a count that suits."""
+    all_held = [sum([sizes[index] for index in batch]) for batch in batches]
+    if sum(nsmallest(2, all_held)) > max_bytes:
+        return batches  # the usual end: even the two lightest are too much
     lightest: list[list[tuple[int, list[int]]]] = [[] for _ in range(max_entries + 1)]  # heaps, by count
-    for batch in batches:
-        joined, held = batch, sum(sizes[index] for index in batch)
-        count = 1
+    for batch, batch_held in zip(batches, all_held, strict=True):
+        joined, held, count = batch, batch_held, 1
         while count + len(joined) <= max_entries:
             heap = lightest[count]
             if heap and heap[0][0] + held <= max_bytes:
@@ -171,40 +180,49 @@ def _even_share(entries: int, to_go: int, max_entries: int) -> int:
 class _Window:
     """Entries packed together: their order by size, the bound, and one attempt after another."""
 
-    def __init__(self, sizes: Sequence[int], max_entries: int, max_bytes: int) -> None:
+    def __init__(self, sizes: Sequence[int], indices: range, max_entries: int, max_bytes: int) -> None:
         self.sizes = sizes
+        self.indices = indices
         self.max_entries = max_entries
         self.max_bytes = max_bytes
         # Ascending, the older last among equals: the next entry to take is always the last.
-        self.order = sorted(range(len(sizes) - 1, -1, -1), key=sizes.__getitem__)
+        youngest_first = indices[::-1]
+        self.order = sorted(youngest_first, key=sizes.__getitem__)
         self.ascending = [sizes[index] for index in self.order]
-        self.bound = _simple_bound(sizes, max_entries, max_bytes)
-        if 2 * self.ascending[-1] > max_bytes:
-            self.bound = max(self.bound, _large_entry_bound(self.ascending, max_entries, max_bytes))
+        self.bytes = sum(self.ascending)
+        self.bound = lower_bound(self.ascending, max_entries=max_entries, max_bytes=max_bytes)
 
     def pack(self) -> Batches:
         """The best of one to four attempts: another is made while what it could save is worth its cost."""
-        best = self._balanced() or self._largest_first(_even_share)
+        best = (self._has_slack() and self._balanced()) or self._largest_first(_even_share)
         for attempt in (partial(self._largest_first, _least), self._oldest_first):
             if (len(best) - self.bound) * _REQUEST_WORTH < len(self.order):
                 break
             best = min(best, attempt(), key=len)
         return best
 
+    def _has_slack(self) -> bool:
+        return self.bytes <= (1 - _BALANCED_SLACK) * self.bound * self.max_bytes
+
     def _balanced(self) -> Batches | None:
         """Largest first into the lightest of just as many batches as the bound; None if one overflows.
 
         Quick, and enough where there is slack.
         """
-        batches: Batches = [[] for _ in range(self.bound)]
-        lightest = [(0, at) for at in range(self.bound)]
-        for index, size in zip(reversed(self.order), reversed(self.ascending), strict=True):
+        max_entries, max_bytes = self.max_entries, self.max_bytes
+        first = len(self.order) - self.bound
+        batches = [[index] for index in reversed(self.order[first:])]
+        lightest = [(size, at) for at, size in enumerate(reversed(self.ascending[first:]))]
+        heapify(lightest)
+        for position in range(first - 1, -1, -1):
             held, at = lightest[0]
-            if held + size > self.max_bytes:
+            held += self.ascending[position]
+            if held > max_bytes:
                 return None
-            batches[at].append(index)
-            if len(batches[at]) < self.max_entries:
-                heapreplace(lightest, (held + size, at))
+            batch = batches[at]
+            batch.append(self.order[position])
+            if len(batch) < max_entries:
+                heapreplace(lightest, (held, at))
             else:
                 heappop(lightest)
         return batches
@@ -218,7 +236,7 @@ class _Window:
     def _oldest_first(self) -> Batches:
         rest = _Rest(self, _even_share)
         packed: set[int] = set()
-        for index in range(len(self.sizes)):
+        for index in self.indices:
             if index not in packed:
                 rest.bring_last(index, self.sizes[index])
                 rest.fill()
@@ -237,7 +255,7 @@ class _Rest:
         self._max_entries = window.max_entries
         self._max_bytes = window.max_bytes
         self._quota_rule = quota
-        self._bytes = sum(self.sizes)
+        self._bytes = window.bytes
         self._squares = sum(map(mul, self.sizes, self.sizes))
 
     def bring_last(self, index: int, size: int) -> None:
@@ -294,30 +312,32 @@ class _Rest:
         return picked, room
 
     def _tighten(self, picked: list[int], room: int, quota: int, slack: float) -> tuple[list[int], int]:
-        """The first completion with no more than `slack` to spare, else the tightest of nine.
+        """The first completion with no more than `slack` to spare, else the tightest of seven.
 
         A completion counts only if its size-weighted mean is no less than that of all that is left:
         filling today's gap with many small entries leaves tomorrow none (sufficient average weight).
         """
         density = self._squares / self._bytes
         for candidate, candidate_room in self._alternatives(picked, quota):
-            if candidate_room < room:
-                squares = sum(self.sizes[at] ** 2 for at in candidate)
-                if squares >= density * (self._max_bytes - candidate_room):
-                    picked, room = candidate, candidate_room
-                    if room <= slack:
-                        break
+            if candidate_room >= room:
+                continue
+            if self._squares_of(candidate) >= density * (self._max_bytes - candidate_room):
+                picked, room = candidate, candidate_room
+                if room <= slack:
+                    break
         return picked, room
 
     def _alternatives(self, picked: list[int], quota: int) -> Iterator[tuple[list[int], int]]:
-        """Keep one or two of the largest, go on with one to four that share the rest evenly."""
+        """Keep one or two of the largest, go on with two to four that share the rest evenly."""
         sizes, last = self.sizes, len(self.sizes) - 1
         for kept in range(1, min(2, len(picked)) + 1):
             below = last + 1 - kept
             if picked[kept - 1] != below:
                 return
             room = self._max_bytes - sum(sizes[below:])
-            for even in range(1, min(4, self._max_entries - kept) + 1):
+            for even in range(2, min(4, self._max_entries - kept) + 1):
+                if even * sizes[0] > room:
+                    break
                 reserve = max(quota - kept - even, 0)
                 reserve_bytes = sum(sizes[:reserve])
                 middle = bisect_right(sizes, (room - reserve_bytes) // even, reserve, below)
@@ -332,6 +352,15 @@ class _Rest:
         sizes, order = self.sizes, self.order
         self.batches.append([order[at] for at in picked])
         self._bytes -= self._max_bytes - room
+        self._squares -= self._squares_of(picked)
+        smallest = len(picked) - 1
         for at in picked:
-            self._squares -= sizes[at] ** 2
+            if at == smallest:  # from here on the very smallest: one move of memory for all of them
+                del sizes[: at + 1], order[: at + 1]
+                return
             del sizes[at], order[at]
+            smallest -= 1
+
+    def _squares_of(self, picked: list[int]) -> int:
+        taken = [self.sizes[at] for at in picked]
+        return sum(map(mul, taken, taken))
