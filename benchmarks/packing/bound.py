@@ -56,11 +56,8 @@ class Group(Struct, frozen=True):
 
 
 def lp_bound(sizes: Sequence[int], limits: RequestLimits, batches: Batches) -> Bound:
-    """The bound for `sizes`, of which `batches` is a packing: proved to be the best, the search ends.
-
-    Raises ValueError as `pack` does.
-    """
-    simple = lower_bound(sizes, max_entries=limits.max_entries, max_bytes=limits.max_bytes)
+    """The bound for `sizes`, of which `batches` is a packing: proved to be the best, the search ends."""
+    simple = lower_bound(sorted(sizes), max_entries=limits.max_entries, max_bytes=limits.max_bytes)
     if len(batches) <= simple:
         return Bound(simple, simple, is_exhausted=False)
     search = _Search(sizes, limits, batches)

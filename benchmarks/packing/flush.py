@@ -30,7 +30,7 @@ LATENCY_SECONDS = 0.03
 SLOTS = 8
 INTERVAL_SECONDS = 0.2
 SHARES = (0.01, 0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97)
-EVENTS = 40_000
+EVENTS = 20_000
 SAMPLE = 20_000
 WARM_UP = 0.1
 """Share of the entries, the first, that is left out of the figures: the level in flight begins low."""
