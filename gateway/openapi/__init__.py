@@ -4,6 +4,8 @@ What the code knows is taken from the code: statuses, reasons, the bodies and he
 limits, default addresses. The words between them stand here. Knows no running gateway.
 """
 
+import msgspec
+
 from gateway import __version__
 from gateway.config import AdminConfig, ReceiverConfig
 from gateway.openapi.administration import administration_paths
@@ -21,13 +23,14 @@ configured cloud event buses. What it does and how it fares is shown on another 
 
 A request is accepted whole by every destination it goes to, or refused whole. Delivery is at least once.
 """
+_ADMINISTRATION = "Probes, figures and commands, for operators. HEAD is answered like GET, without the body."
 
 
 def document() -> dict[str, object]:
     """The whole description, of plain values that can be written as JSON; a new one each time."""
     receiver = _server(str(ReceiverConfig().listen[0]), "The receiver: takes events.")
     administration = _server(str(AdminConfig().listen), "The administration: shows and steers.")
-    return {
+    description = {
         "openapi": VERSION,
         "info": {
             "title": "Gateway",
@@ -39,7 +42,7 @@ def document() -> dict[str, object]:
         "servers": [receiver, administration],
         "tags": [
             {"name": "events", "description": "The receiver: where producers send."},
-            {"name": "administration", "description": "Probes, figures and commands, for operators."},
+            {"name": "administration", "description": _ADMINISTRATION},
         ],
         "paths": _merged((receiver, receiver_paths()), (administration, administration_paths())),
         "components": {
@@ -47,6 +50,8 @@ def document() -> dict[str, object]:
             "securitySchemes": _SECURITY_SCHEMES,
         },
     }
+    own: dict[str, object] = msgspec.json.decode(msgspec.json.encode(description))
+    return own
 
 
 _SECURITY_SCHEMES: Json = {

@@ -8,6 +8,7 @@ _TOKEN: list[Json] = [{}, {"bearer": []}]
 _PLAIN: Json = {"text/plain": {"schema": text()}}
 _PROBLEM: Json = {"application/problem+json": {"schema": reference("AdministrationProblem")}}
 _CONFIGURATION: Json = {"application/problem+json": {"schema": reference("ConfigurationProblem")}}
+_PAGE: Json = {"text/html": {"schema": text()}}
 _METRICS: Json = {"text/plain": {"schema": text()}, "application/openmetrics-text": {"schema": text()}}
 
 
@@ -69,10 +70,10 @@ def _guarded(operation_id: str, summary: str, responses: Json) -> Json:
 _OPERATIONS: dict[str, tuple[str, Json]] = {
     "/": (
         "get",
-        _guarded(
+        _open(
             "page",
             "The status as a page for a person",
-            {"200": _answer("The page.", {"text/html": {"schema": text()}})},
+            {"200": _answer("The page; it loads what it needs from below `/page/`.", _PAGE)},
         ),
     ),
     "/openapi.json": (

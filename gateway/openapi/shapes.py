@@ -1,18 +1,26 @@
 """The bodies of answers as Structs, and their schemas: documentation only, nothing is encoded by them.
 
-Each forbids members it does not name, so that an answer that grows is found out.
+They forbid no further members: a client is to ignore what it does not know (RFC 9457 3.2 says so of problem
+details), and so outlives the next version.
 """
 
+from collections.abc import Iterator
+from enum import Enum
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, inspect
 
+from gateway.cloudevents.http import ContentMode
 from gateway.config import docstrings
 from gateway.errors import Reason
-from gateway.openapi.schema import REFERENCE, Json
+from gateway.openapi.schema import REFERENCE, Json, reference
+from gateway.pipeline.delivery import BusOutcome
+from gateway.pipeline.flush import FlushReason
 from gateway.pipeline.pressure import Health
+from gateway.pipeline.retry import GiveUpReason
 from gateway.receiver.responses import MAX_ERRORS
+from gateway.sender import RetryReason
 
 Count = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(ge=0)]
@@ -20,8 +28,8 @@ PerSecond = Annotated[float, Meta(ge=0)]
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
 
-class _Shape(Struct, forbid_unknown_fields=True):
-    """A body, or a part of one, that has these members and no others."""
+class _Shape(Struct):
+    """A body, or a part of one."""
 
 
 class ProblemError(_Shape):
@@ -121,6 +129,29 @@ class HeldByState(_Shape):
     retrying: Count
 
 
+class Observations(_Shape):
+    """A histogram: how many values were observed up to each bound."""
+
+    bounds: list[float]
+    """Ascending, in the unit that the name says."""
+    counts: list[Count]
+    """Of the values above the bound before and up to this one; the last has those beyond all bounds."""
+    sum: float
+    """Of all values."""
+
+
+class Histograms(_Shape):
+    """How the batches and deliveries of a destination were."""
+
+    batch_events: Observations
+    batch_fill_ratio: Observations
+    bus_request_seconds: Observations
+    delivery_seconds: Observations
+    """From accepted to delivered."""
+    linger_seconds: Observations
+    """From accepted to the first attempt."""
+
+
 class LastTrouble(_Shape):
     """The last trouble that a bus gave."""
 
@@ -135,15 +166,22 @@ class DestinationStatus(_Shape):
     endpoint: str
     health: Health
     accepted: Count
+    restored: Count
+    """Of those accepted, how many were taken back from disk at the start."""
     delivered: Count
     dead_lettered: Count
+    dead_lettered_by_reason: dict[GiveUpReason, Count]
+    dead_letters_dropped: Count
+    """Dead letters that no file keeps."""
     expired: Count
+    retried_by_reason: dict[RetryReason, Count]
     held: Count
     held_by_state: HeldByState
     unaccounted: int
     """0, or something is lost or doubled."""
     buffer_bytes: Count
     buffer_max_bytes: Count
+    buffer_max_events: Count
     oldest_event_age_seconds: Seconds
     seconds_to_full: Seconds | None
     """At the rates of now; null: never."""
@@ -153,6 +191,11 @@ class DestinationStatus(_Shape):
     in_flight_limit: Count
     requests_per_second_limit: PerSecond | None
     """Configured, or learned under throttling; null: none."""
+    bus_requests_by_outcome: dict[BusOutcome, Count]
+    requests_saved: int
+    """Against sending in order of arrival."""
+    batches_by_reason: dict[FlushReason, Count]
+    histograms: Histograms
     last_error: LastTrouble | None
     credentials_expire_at: Moment | None
     """null: they do not, or it is not known yet."""
@@ -163,6 +206,29 @@ class ReceiverStatus(_Shape):
 
     listen: list[str]
     connections: Count
+    receiving_bytes: Count
+    """Of bodies that are being read now."""
+    requests_by_status: dict[str, Count]
+    events_received_by_mode: dict[ContentMode, Count]
+    events_refused_by_reason: dict[Reason, Count]
+    certificate_expires_at: Moment | None
+
+
+class ProcessStatus(_Shape):
+    """Which process speaks: counts begin anew with it."""
+
+    pid: Count
+    started_at: Moment
+
+
+class StorageStatus(_Shape):
+    """What the disk was asked for and gave, over every journal and the spill."""
+
+    journal_bytes: Count
+    journal_failures: Count
+    records_set_aside: Count
+    """Records that could not be read at the start."""
+    journal_commit_seconds: Observations
 
 
 class WorkerStatus(_Shape):
@@ -190,12 +256,16 @@ class Status(_Shape):
     """The gateway at one moment: no secret, no event data."""
 
     version: str
+    time: Moment
+    """By the gateway's clock."""
+    process: ProcessStatus
     state: Literal["starting", "running", "draining", "stopped"]
     unready_because: str | None
     """Why an event would not be accepted now; null: one would."""
     uptime_seconds: Seconds
     receiver: ReceiverStatus
     destinations: dict[str, DestinationStatus]
+    storage: StorageStatus
     last_reload: LastReload | None
     configuration: dict[str, Any]
     """The configuration in use, its defaults filled in, every secret masked."""
@@ -212,11 +282,23 @@ def shape_schemas() -> Json:
     _, schemas = msgspec.json.schema_components(SHAPES, ref_template=REFERENCE)
     for kind in _kinds(_Shape):
         if (schema := schemas.get(kind.__name__)) is not None:
+            properties = schema["properties"]
             for name, words in docstrings.of_attributes(kind).items():
-                schema["properties"][name] = {**schema["properties"][name], "description": words}
+                properties[name] = {**properties[name], "description": words}
+            for name, keys in _closed_keys(kind):
+                properties[name] = {**properties[name], "propertyNames": reference(keys.__name__)}
     return dict(sorted(schemas.items()))
 
 
 def _kinds(kind: type[Struct]) -> list[type[Struct]]:
     """Its subclasses, and theirs."""
     return [each for below in kind.__subclasses__() for each in (below, *_kinds(below))]
+
+
+def _closed_keys(kind: type[Struct]) -> Iterator[tuple[str, type[Enum]]]:
+    """The members that are objects whose names are of a closed set: msgspec leaves that out."""
+    info = inspect.type_info(kind)
+    assert isinstance(info, inspect.StructType), "a shape is a Struct"
+    for field in info.fields:
+        if isinstance(field.type, inspect.DictType) and isinstance(field.type.key_type, inspect.EnumType):
+            yield field.encode_name, field.type.key_type.cls
