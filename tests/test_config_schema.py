@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -21,7 +21,8 @@ from tests.support.configuration import PLUGINS, bus, create_nothing, document, 
 
 jsonschema = pytest.importorskip("jsonschema")
 
-FILES = Path(__file__).parent.parent / "config"
+ROOT = Path(__file__).parent.parent
+FILES = [*sorted((ROOT / "config").glob("*.toml")), *sorted((ROOT / "deploy").rglob("*.toml"))]
 INSTALLED = senders.plugins()
 KEY = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 ENVIRONMENT = {"A": "send", "B": "5", "TYPE": "bus", "DETAIL": "data"}
@@ -62,10 +63,29 @@ def test_it_is_a_schema_of_its_dialect(plugins: dict[str, SenderPlugin]) -> None
     jsonschema.Draft202012Validator.check_schema(schema)
 
 
-@pytest.mark.parametrize("path", sorted(FILES.glob("*.toml")), ids=lambda path: path.name)
-def test_every_file_that_we_ship_is_right_by_it(path: Path) -> None:
-    """The full example and the minimal ones."""
-    assert complaints(tomllib.loads(path.read_text()), INSTALLED) == []
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_that_we_ship_is_right_by_it_and_by_the_gateway(path: Path, tmp_path: Path) -> None:
+    """The full example, the minimal ones and those that are deployed, whose secrets are mounted beside."""
+    tables = tomllib.loads(path.read_text())
+    assert complaints(tables, INSTALLED) == []
+    parse(with_secrets_in(tables, tmp_path), environment={}, plugins=INSTALLED)
+
+
+def with_secrets_in(tables: dict[str, Any], directory: Path) -> dict[str, Any]:
+    """The tables with a file of ours, in `directory`, in the place of each that holds a secret."""
+    secret = directory / "secret"
+    secret.write_text("mF_9.B5f-4.1JqM\n")
+    replaced = {key: str(secret) if key.endswith("_file") else value for key, value in tables.items()}
+    return {
+        key: with_secrets_in(value, directory) if isinstance(value, dict) else value
+        for key, value in replaced.items()
+    }
+
+
+def test_the_files_that_we_ship_are_found() -> None:
+    """Else the test above says nothing."""
+    names = {str(path.relative_to(ROOT)) for path in FILES}
+    assert {"config/gateway.example.toml", "deploy/kubernetes/standalone/gateway.toml"} <= names
 
 
 RIGHT: list[dict[str, Any]] = [
@@ -161,6 +181,69 @@ def test_what_check_refuses_by_its_form_it_refuses(tables: dict[str, Any]) -> No
     """Unknown keys, wrong types, units, ranges, choices, addresses, missing and doubled keys."""
     assert not is_accepted(tables, PLUGINS)
     assert complaints(tables, PLUGINS)
+
+
+class Fault(NamedTuple):
+    """A file that is right but for one thing."""
+
+    kind: str
+    text: str
+    key: str
+    """Which the gateway says it is."""
+
+
+FAULTS = (
+    Fault("unknown section", "[reciever]", "reciever"),
+    Fault("unknown key", 'receiver.listens = ["127.0.0.1:8080"]', "receiver.listens"),
+    Fault(
+        "unknown key of a sender", 'destinations.orders.regoin = "eu-west-1"', "destinations.orders.regoin"
+    ),
+    Fault("key of another sender", 'destinations.orders.project_id = "a"', "destinations.orders.project_id"),
+    Fault("section that a destination has not", "destinations.orders.log = {}", "destinations.orders.log"),
+    Fault("text for a number", 'buffer.max_events = "many"', "buffer.max_events"),
+    Fault("number for a text", "dead_letters.path = 5", "dead_letters.path"),
+    Fault("fraction for a count", "delivery.max_in_flight = 1.5", "delivery.max_in_flight"),
+    Fault("one for several", 'receiver.listen = "127.0.0.1:8080"', "receiver.listen"),
+    Fault("key for a section", "flush = 5", "flush"),
+    Fault("below its range", "receiver.max_connections = 0", "receiver.max_connections"),
+    Fault("above its range", 'admin.listen = "127.0.0.1:65536"', "admin.listen"),
+    Fault("no unit", "flush.interval = 200", "flush.interval"),
+    Fault("unknown unit", 'flush.interval = "200 millis"', "flush.interval"),
+    Fault("decimal unit", 'buffer.max_bytes = "64MB"', "buffer.max_bytes"),
+    Fault("no time at all", 'delivery.max_age = "0s"', "delivery.max_age"),
+    Fault("no address", 'admin.listen = "8081"', "admin.listen"),
+    Fault("unknown sender type", 'destinations.orders.type = "awz"', "destinations.orders.type"),
+    Fault("unknown choice", 'flush.when_idle = "sned"', "flush.when_idle"),
+    Fault("missing type", "destinations.more = {}", "destinations.more.type"),
+    Fault("bad name", 'destinations.More.type = "file"', "destinations.More"),
+    Fault("broken reference", 'dead_letters.path = "${HOME"', "dead_letters.path"),
+    Fault("empty token", 'admin.tokens = [""]', "admin.tokens"),
+)
+"""One of each kind that a schema can see."""
+
+RIGHT_BUT_FOR_THAT = {"destinations": {"orders": {"type": "aws", "region": "eu-west-1"}}}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.kind.replace(" ", "-"))
+def test_one_fault_is_found_by_both_and_named_by_the_gateway(fault: Fault) -> None:
+    """With the senders that are installed; without the fault the file is right by both."""
+    assert complaints(RIGHT_BUT_FOR_THAT, INSTALLED) == []
+    parse(RIGHT_BUT_FOR_THAT, environment={}, plugins=INSTALLED)
+    tables = joined(RIGHT_BUT_FOR_THAT, tomllib.loads(fault.text))
+    assert complaints(tables, INSTALLED)
+    with pytest.raises(ConfigError) as caught:
+        parse(tables, environment={}, plugins=INSTALLED)
+    assert fault.key in [found.key for found in caught.value.faults]
+
+
+def joined(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Both tables in one; where both have a value it is the second's."""
+    both = {
+        key: joined(first[key], second[key])
+        for key in first.keys() & second.keys()
+        if isinstance(first[key], dict) and isinstance(second[key], dict)
+    }
+    return {**first, **second, **both}
 
 
 @pytest.mark.parametrize("type_name", sorted(INSTALLED))
