@@ -58,7 +58,7 @@ async def attempt(
         async with session.post("/events", data=body, headers=headers) as answer:
             return answer.status, await answer.text(), answer.headers.get("Retry-After")
     except (ClientError, TimeoutError) as error:
-        return NO_ANSWER, repr(error), None
+        return NO_ANSWER, f"{type(error).__name__}: {error}", None
 
 
 async def main(orders: list[str]) -> bool:
