@@ -117,6 +117,12 @@ def test_every_alert_has_a_section_in_the_runbook_and_leads_there() -> None:
         assert runbook == f"deploy/guides/operating.md#{name.lower()}"
 
 
+def test_the_readme_names_every_alert() -> None:
+    """Beside its metric, with a link to its section."""
+    linked = _LINK.findall(prose_of(README))
+    assert [name for name, runbook in alerts().items() if runbook not in linked] == []
+
+
 @pytest.mark.skipif(PROMTOOL is None, reason=MISSING)
 def test_every_query_of_the_documents_is_one_for_prometheus(tmp_path: Path) -> None:
     """Each line of a PromQL block, as a rule of its own."""
