@@ -34,7 +34,7 @@ _ANY: Json = {
     "400": _answer("Not well-formed HTTP/1.1. The connection ends.", _PLAIN),
     "405": _NOT_ALLOWED,
     "417": _answer("An expectation other than `100-continue`.", _PLAIN),
-    "500": _answer("The gateway has failed. No request should make it.", _PLAIN),
+    "500": _answer("The gateway has failed. No request should make it.", {**_PLAIN, **_PAGE}),
 }
 """What any request may be answered."""
 

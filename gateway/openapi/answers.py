@@ -169,6 +169,7 @@ POSTED = {
         {
             "no room": unavailable(Reason.NO_ROOM, 2),
             "draining": unavailable(Reason.DRAINING, 5, closes=True),
+            **WIRE[503].examples,
         },
     ),
 }
