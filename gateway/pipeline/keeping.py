@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct, field
 
@@ -36,6 +36,14 @@ class _Kept(Struct):
     spilled: int = 0
     journaled: int = 0
     files: set[Path] = field(default_factory=set)
+
+
+@runtime_checkable
+class LossReceipt(Protocol):
+    """The receipt of somebody who still waits, and can send the event again where it is kept nowhere."""
+
+    def lost(self, entry: Entry) -> None:
+        """It was not delivered, and no disk has it: the process ends without it."""
 
 
 class Keeping:
@@ -79,7 +87,7 @@ class Keeping:
         await self._finish_write(name)
         self.secure(name, entries)
         await self._finish_write(name)
-        kept = _tell_kept(entries)
+        kept = _tell(entries)
         self._report(name, kept, len(entries) - kept.spilled - kept.journaled)
         return kept.spilled + kept.journaled == len(entries)
 
@@ -120,8 +128,11 @@ class Keeping:
                         extra=where | {"events": kept.journaled})  # fmt: skip
 
 
-def _tell_kept(entries: Sequence[Entry]) -> _Kept:
-    """Tell the receipt of every entry that is on disk, be it with fewer attempts than it has had."""
+def _tell(entries: Sequence[Entry]) -> _Kept:
+    """Tell the receipt of every entry whether it is on disk, be it with fewer attempts than it has had.
+
+    One that a disk had before, or may have yet, hears of no loss: it would let go of what is there.
+    """
     kept = _Kept()
     for entry in entries:
         if isinstance(entry.receipt, SpilledLine) and (path := entry.receipt.path) is not None:
@@ -130,6 +141,8 @@ def _tell_kept(entries: Sequence[Entry]) -> _Kept:
         elif _is_up_to_date(entry):
             kept.journaled += 1
         else:
+            if isinstance(entry.receipt, LossReceipt):
+                entry.receipt.lost(entry)
             continue
         if entry.receipt is not None:
             entry.receipt.kept(entry)

@@ -10,12 +10,18 @@ from msgspec import Struct
 
 from gateway.admission import Accepted, Admission, Unwritten
 from gateway.entry import Entry, Receipt
+from gateway.errors import Reason
 from gateway.event import Event
-from gateway.receiver.responses import ACCEPTED, Response, not_admitted
+from gateway.receiver.responses import ACCEPTED, Response, not_admitted, unavailable
 from gateway.receiver.results import Result, delivered, given_up, results_response
 
 DISK_RETRY_SECONDS = 5
 """What a client is told whose events the disk has not taken in time."""
+
+RESTART_SECONDS = 5
+"""What a client is told whose events the process could neither deliver nor keep before its end."""
+
+_LOST = "the gateway goes down, and could neither deliver the events nor keep them; send them again later"
 
 
 class Terms(Struct, frozen=True):
@@ -161,6 +167,14 @@ class Waiting:
         """It stands on no disk because somebody waits for it."""
         return False
 
+    def lost(self, entry: Entry) -> None:  # noqa: ARG002 - the receipt's signature
+        """It is neither delivered nor on disk: its caller is told to send all of the request again.
+
+        Each event has been accepted, and counts as no refusal any more.
+        """
+        if self._stage is Stage.HELD:
+            self._know(unavailable(Reason.DRAINING, RESTART_SECONDS, events=0, closes=True, detail=_LOST))
+
     def settle(self, entry: Entry, begin: int, result: Result | None) -> None:
         """What became of an event at the destination whose results begin there; once for each."""
         if self._stage is Stage.KNOWN:
@@ -236,3 +250,7 @@ class _Share:
     def keeps(self, entry: Entry) -> bool:  # noqa: ARG002 - the receipt's signature
         """It stands on no disk because somebody waits for it."""
         return False
+
+    def lost(self, entry: Entry) -> None:
+        """It is neither delivered nor on disk."""
+        self._waiting.lost(entry)

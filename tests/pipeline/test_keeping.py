@@ -188,6 +188,37 @@ async def test_without_a_spill_only_what_is_journaled_outlives_the_process(
     ]
 
 
+class Waiting(FakeReceipt):
+    """A receipt of somebody who can send the event again."""
+
+    def lost(self, entry: Entry) -> None:
+        """It is nowhere."""
+        self.told.append(("lost", entry.event.id))
+
+
+async def test_who_waits_for_what_is_lost_is_told_so() -> None:
+    """And who waits for what a journal has is told nothing of the kind."""
+    lost, kept = Waiting(), Journaled()
+    assert not await Keeping(None).keep("orders", [entry("1", receipt=lost), entry("2", receipt=kept)])
+    assert (lost.told, kept.told) == ([("lost", "1")], [("kept", "2")])
+
+
+async def test_who_waits_for_what_cannot_be_written_is_told_so(tmp_path: Path) -> None:
+    """Once the disk has said no; while it may still say yes nobody is."""
+    (tmp_path / "spill").touch()
+    receipt = Waiting()
+    assert not await keeping(tmp_path / "spill").keep("orders", [entry("1", receipt=receipt)])
+    assert receipt.told == [("lost", "1")]
+
+
+@on_virtual_clock
+async def test_a_disk_that_hangs_loses_nothing_yet(tmp_path: Path) -> None:
+    """The events may be there at the next start: who sent them again would have them twice."""
+    receipt = Waiting()
+    assert not await keeping(tmp_path, Slow()).keep("orders", [entry("1", receipt=receipt)])
+    assert receipt.told == []
+
+
 @on_virtual_clock
 async def test_what_is_secured_is_delivered_on(tmp_path: Path) -> None:
     """Before it is on disk and after; each producer gets its 200, and the file goes with the last."""

@@ -70,6 +70,21 @@ async def test_who_waits_in_vain_is_told_that_the_event_is_held(
     assert "events were spilled for the next start" in gateway.messages()
 
 
+async def test_who_waits_for_what_is_lost_at_the_end_is_told_to_send_it_again(
+    bus: AwsEmulator, client: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    """Without a spill and a journal the event is nowhere when the process ends; the client has it yet."""
+    bus.faults = Faults(down=True)
+    document_ = configuration(bus, shutdown={"deadline": "300ms", "spill": ""})
+    async with GatewayProcess(tmp_path, document_) as gateway:
+        waiting = asyncio.create_task(post(client, gateway.url, 1, "wait=20"))
+        await until_held_is(client, gateway.admin_url, 1)
+        gateway.terminate()
+        status, told = await waiting
+        assert (status, told["errors"]) == (503, [{"reason": "draining"}])
+        assert await gateway.exit_code() == 1
+
+
 async def test_who_waits_for_what_the_bus_refuses_is_told_its_code(
     bus: AwsEmulator, client: aiohttp.ClientSession, tmp_path: Path
 ) -> None:

@@ -194,6 +194,20 @@ async def test_an_event_kept_for_the_next_start_is_202() -> None:
     assert (await only(client)).status == 202
 
 
+@pytest.mark.parametrize("index", [0, 1])
+@on_virtual_clock
+async def test_an_event_that_is_lost_with_the_process_is_503(index: int) -> None:
+    """At whichever destination: its client is told to send all again. It was accepted, and not refused."""
+    client = wire(None, "orders", "audit")
+    client.send(delivery(WAIT_5))
+    client.intake.deliver(1 - index)
+    client.intake.lose(index)
+    answer = await only(client)
+    assert (answer.status, answer.headers["retry-after"], answer.headers["connection"]) == (503, "5", "close")
+    assert answer.problem["errors"] == [{"reason": "draining"}]
+    assert client.statistics.events_refused["draining"] == 0
+
+
 @on_virtual_clock
 async def test_refused_and_kept_is_502() -> None:
     """What is refused is refused."""
