@@ -21,10 +21,7 @@ from gateway import __version__
 from gateway.admin.server import Admin
 from gateway.admin.status import destination_status
 from gateway.bearer import BearerTokens
-from gateway.config import (
-    Config,
-    DestinationConfig,
-)
+from gateway.config import Config, DestinationConfig
 from gateway.config.change import Change
 from gateway.config.exposure import warnings
 from gateway.config.masked import masked
