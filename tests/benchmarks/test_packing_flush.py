@@ -96,4 +96,4 @@ def test_at_light_load_a_deadline_for_each_batch_takes_fewer_requests_than_a_tic
     load = poisson(DOCUMENTS, 4 / INTERVAL_SECONDS, 3_000)
     found, ticked = gateway(load, bus), at_ticks(load, bus)
     assert found.requests_per_event <= 0.9 * ticked.requests_per_event
-    assert found.p99_seconds <= pytest.approx(INTERVAL_SECONDS)
+    assert found.p99_seconds <= INTERVAL_SECONDS + 1e-9
