@@ -27,16 +27,15 @@ const RISES = [
   ["dead_letters_dropped", "dead letters dropped"],
 ];
 
-/** Everything that is wrong, the worst first, as texts. */
-export function troubles(status, histories) {
+/** Everything that is wrong, the worst first, as texts; `disk` is the history of the storage. */
+export function troubles(status, histories, disk) {
   const found = [];
   if (status.unready_because !== null) found.push(`Not ready: ${status.unready_because}`);
   for (const [name, destination] of Object.entries(status.destinations)) {
     found.push(...destinationTroubles(destination, histories.get(name), status).map((text) => `${name}: ${text}`));
   }
-  if (status.storage.journal_failures) {
-    found.push(`${count(status.storage.journal_failures)} writes to a journal have failed`);
-  }
+  const failures = disk.rise((each) => each.journal_failures);
+  if (failures) found.push(`${count(failures)} writes to a journal failed ${lately(disk)}`);
   if (status.last_reload?.successful === false) {
     found.push(`The configuration could not be read again: ${status.last_reload.faults.join("; ")}`);
   }
@@ -49,10 +48,9 @@ function destinationTroubles(destination, history, status) {
   if (destination.unaccounted) found.push(`${count(destination.unaccounted)} events are not accounted for`);
   const seconds = destination.seconds_to_full;
   if (seconds !== null && seconds < SOON_SECONDS) found.push(`the buffer is full in ${span(seconds)}`);
-  const lately = `in the last ${span(Math.max(1, Math.round(history.seconds)))}`;
   for (const [counter, words] of RISES) {
     const rise = history.rise((each) => each[counter]);
-    if (rise) found.push(`${count(rise)} ${words} ${lately}`);
+    if (rise) found.push(`${count(rise)} ${words} ${lately(history)}`);
   }
   const expiry = destination.credentials_expire_at;
   if (expiry !== null && Date.parse(expiry) < Date.parse(status.time)) {
@@ -60,3 +58,5 @@ function destinationTroubles(destination, history, status) {
   }
   return found;
 }
+
+const lately = (history) => `in the last ${span(Math.max(1, Math.round(history.seconds)))}`;

@@ -1,4 +1,4 @@
-// The last minutes of one destination, as far as this page has seen them.
+// The last minutes of one destination, or of the disk, as far as this page has seen them.
 
 import { since } from "./figures.js";
 
@@ -13,9 +13,9 @@ const GAP_SECONDS = 10;
 export class History {
   #samples = [];
 
-  /** Note what `/status` says of the destination; `at` is in seconds of a clock that only goes on. */
-  add(at, destination) {
-    this.#samples.push({ at, destination });
+  /** Note that part of a `/status`; `at` is in seconds of a clock that only goes on. */
+  add(at, told) {
+    this.#samples.push({ at, told });
     while (this.#samples[0].at < at - WINDOW_SECONDS) this.#samples.shift();
   }
 
@@ -25,9 +25,9 @@ export class History {
     const now = this.#samples.at(-1).at;
     const seconds = Math.max(this.seconds, LEAST_PLOT_SECONDS);
     let before = -Infinity;
-    for (const { at, destination } of this.#samples) {
+    for (const { at, told } of this.#samples) {
       if (at - before > GAP_SECONDS) lines.push([]);
-      lines.at(-1).push({ x: 1 - (now - at) / seconds, y: read(destination) });
+      lines.at(-1).push({ x: 1 - (now - at) / seconds, y: read(told) });
       before = at;
     }
     return lines;
@@ -35,18 +35,18 @@ export class History {
 
   /** The highest value of that in the window. */
   most(read) {
-    return Math.max(...this.#samples.map(({ destination }) => read(destination)));
+    return Math.max(...this.#samples.map(({ told }) => read(told)));
   }
 
   /** By how much a counter has risen in the window. */
   rise(read) {
-    return read(this.#samples.at(-1).destination) - read(this.#samples[0].destination);
+    return read(this.#samples.at(-1).told) - read(this.#samples[0].told);
   }
 
   /** What a histogram has counted in the window. */
   recent(name) {
     const [first, last] = [this.#samples[0], this.#samples.at(-1)];
-    return since(last.destination.histograms[name], first.destination.histograms[name]);
+    return since(last.told.histograms[name], first.told.histograms[name]);
   }
 
   /** How many seconds of the window there are. */

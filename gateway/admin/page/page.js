@@ -29,6 +29,7 @@ class Page {
   #storage = new Storage(at("storage"));
   #settings = new Settings("Everything but the destinations");
   #histories = new Map();
+  #disk = new History();
   #startedAt = null;
   #toldAt = null;
 
@@ -95,6 +96,7 @@ class Page {
   #begin(startedAt) {
     if (this.#startedAt !== null && this.#startedAt !== startedAt) {
       this.#histories.clear();
+      this.#disk = new History();
       const text = `The gateway was started anew at ${clock(startedAt)}: another process answers, its counts begin at 0.`;
       write(at("successor"), text);
       at("successor").hidden = false;
@@ -104,17 +106,19 @@ class Page {
   }
 
   #note(status) {
+    const now = performance.now() / 1000;
     this.#changes.see(status);
+    this.#disk.add(now, status.storage);
     for (const [name, destination] of Object.entries(status.destinations)) {
       if (!this.#histories.has(name)) this.#histories.set(name, new History());
-      this.#histories.get(name).add(performance.now() / 1000, destination);
+      this.#histories.get(name).add(now, destination);
     }
   }
 
   #show(status) {
     const { destinations: settings, ...rest } = status.configuration;
     const names = Object.keys(status.destinations);
-    this.#showTroubles(troubles(status, this.#histories));
+    this.#showTroubles(troubles(status, this.#histories, this.#disk));
     this.#overview.show(status.destinations);
     this.#cards.keep(names, (name) => new Destination(name)).forEach((card, index) => {
       const name = names[index];
