@@ -198,6 +198,7 @@ ROWS = (
             "gateway.bearer",
             "gateway.config",
             "gateway.metrics",
+            "gateway.openapi",
             "gateway.sender",
             "gateway.snapshots",
         ),

@@ -24,6 +24,7 @@ from gateway.bearer import CHALLENGES, NO_TOKENS, BearerTokens, Verdict
 from gateway.config import ListenAddress
 from gateway.config.change import Change
 from gateway.errors import ConfigError
+from gateway.openapi import document
 from gateway.snapshots import Snapshot
 
 log = logging.getLogger(__name__)
@@ -81,6 +82,8 @@ class Admin:
         """Those that are asked for from the next request on."""
         self._process = Process()
         self._page = {file.path: file for file in page_files()}
+        self._description: bytes | None = None
+        """Of both interfaces, once somebody has asked for it."""
         self._registry = metrics.registry(operations.snapshot)
         self._visitors = Visitors(head_seconds=head_seconds)
         self._runner: web.AppRunner | None = None
@@ -95,6 +98,7 @@ class Admin:
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
                 web.get("/status", self._status),
+                web.get("/openapi.json", self._openapi),
                 *[web.get(file.path, _showing(file)) for file in self._page.values()],
                 web.post("/drain", self._drain),
                 web.post("/reload", self._reload),
@@ -146,6 +150,11 @@ class Admin:
         return web.Response(
             body=_encode(status), content_type="application/json", headers={"Cache-Control": "no-store"}
         )
+
+    async def _openapi(self, _request: web.Request) -> web.Response:
+        if self._description is None:  # tens of milliseconds: too long for a loop that takes events meanwhile
+            self._description = await asyncio.to_thread(lambda: _encode(document()))
+        return web.Response(body=self._description, content_type="application/json")
 
     async def _drain(self, request: web.Request) -> web.Response:
         self._refuse_strangers(request)

@@ -9,6 +9,7 @@ import pytest
 from gateway.admin.server import Admin
 from gateway.config import ListenAddress
 from gateway.errors import ConfigFault
+from gateway.openapi import document
 from tests.admin.operations import FakeOperations
 
 
@@ -92,6 +93,16 @@ async def test_status_is_json(interface: Interface) -> None:
         assert answer.content_type == "application/json"
         status = await answer.json()
     assert (status["state"], status["receiver"]["requests_by_status"]) == ("running", {"202": 3})
+
+
+async def test_both_interfaces_are_described(interface: Interface) -> None:
+    """In OpenAPI, the same to everybody who asks."""
+    seen = []
+    for _ in range(2):
+        async with interface.client.get("/openapi.json") as answer:
+            assert (answer.status, answer.content_type) == (200, "application/json")
+            seen.append(await answer.json())
+    assert seen == [document(), document()]
 
 
 async def test_a_program_on_this_machine_can_ask_for_a_drain(interface: Interface) -> None:

@@ -17,6 +17,7 @@ PROBES = ["/healthz", "/readyz"]
 GUARDED = [
     ("GET", "/metrics"),
     ("GET", "/status"),
+    ("GET", "/openapi.json"),
     ("POST", "/drain"),
     ("GET", "/unknown"),
     ("PUT", "/status"),
