@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from benchmarks.micro.mixes import ADVERSARIAL, REALISTIC, Mix, RequestLimits
 from benchmarks.packing.aims import Aim
-from benchmarks.packing.bound import Bound, Group, group, lp_bound
+from benchmarks.packing.bound import RESOLUTION, Bound, Group, group, lp_bound, weight
 from benchmarks.packing.quality import Packing, is_valid, packed, ratio_lines, rows
 from gateway.pipeline.pack import lower_bound, next_fit
 from tests.pipeline.optimum import optimum
@@ -75,6 +75,18 @@ def test_with_more_sizes_than_groups_the_bound_is_still_raised_and_below_a_packi
     assert found.is_valid
     assert found.bound.simple < found.bound.batches <= found.batches <= found.in_order
     assert not found.bound.is_exhausted
+
+
+@given(st.lists(st.integers(0, 1 << 18), min_size=1, max_size=12), st.sampled_from((RESOLUTION, 20, 7)))
+def test_what_fits_by_size_fits_by_weight(parts: list[int], capacity: int) -> None:
+    """Whole requests of any composition: rounding never takes a packing away."""
+    assert sum(weight(part, capacity, max(1, sum(parts))) for part in parts) <= capacity
+
+
+@pytest.mark.parametrize("share", [2, 3, 5, 7])
+def test_a_byte_over_an_even_share_is_over_it_by_weight(share: int) -> None:
+    """So knife-edge mixes are seen, although a part is 28 bytes."""
+    assert share * weight((256 << 10) // share + 1, RESOLUTION, 256 << 10) > RESOLUTION
 
 
 def test_groups_are_as_small_as_their_smallest_and_lose_no_entry() -> None:
