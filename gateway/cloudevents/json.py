@@ -168,8 +168,9 @@ def _read_usual(body: bytes) -> _Usual | None:
     # white space stood between them, and no text was escaped where it need not be.
     if len(encode(usual)) != len(body) or usual.data == _NULL:
         return None
-    extensions_are_strings = is_string(f"{usual.traceparent}{usual.tracestate}")
-    return usual if extensions_are_strings and _is_valid_core(usual, usual.data or None, None) else None
+    parent, state = usual.traceparent, usual.tracestate
+    extensions = "" if parent is None is state else f"{parent}{state}"
+    return usual if _is_valid_core(usual, extensions, usual.data or None, None) else None
 
 
 def _compact(body: bytes) -> tuple[bytes, _Members]:
@@ -230,15 +231,18 @@ def _read_core(body: bytes, members: _Members) -> _Core:
 
 def _is_valid(core: _Core, members: _Members) -> bool:
     """Whether `_faults` would find nothing, in a fifth of its time: most events are as they should be."""
-    if not _is_valid_core(core, members.get("data"), members.get("data_base64")):
+    if not _is_valid_core(core, "", members.get("data"), members.get("data_base64")):
         return False
     return not any(_attribute_fault(name, members[name]) for name in members.keys() - _KNOWN)
 
 
-def _is_valid_core(core: _Core, data: Raw | None, encoded: Raw | None) -> bool:
+def _is_valid_core(core: _Core, extensions: str, data: Raw | None, encoded: Raw | None) -> bool:
+    """Whether the core attributes and the data are valid, and `extensions` is a String."""
     time, schema, content_type = core.time, core.dataschema, core.datacontenttype
     # One look at all texts together: what makes a String is its characters, wherever it begins.
-    if not is_string(f"{core.id}{core.source}{core.type}{core.subject}{time}{schema}{content_type}"):
+    if not is_string(
+        f"{core.id}{core.source}{core.type}{core.subject}{time}{schema}{content_type}{extensions}"
+    ):
         return False
     if (time is not None and not is_timestamp(time)) or (schema is not None and not is_absolute_uri(schema)):
         return False

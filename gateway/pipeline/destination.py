@@ -22,7 +22,7 @@ from gateway.pipeline.dead_letter import DeadLetters
 from gateway.pipeline.delivery import Attempt, BusOutcome, attempt
 from gateway.pipeline.feedback import tell
 from gateway.pipeline.forecast import seconds_until_room
-from gateway.pipeline.in_flight import InFlight
+from gateway.pipeline.in_flight import InFlight, Request
 from gateway.pipeline.pressure import PROBE_SECONDS
 from gateway.pipeline.retirement import Retirement, close_after
 from gateway.pipeline.retry import Company, GiveUpReason
@@ -100,7 +100,6 @@ class Destination:
         entries = entries_of(events, sizes, receipt, self._clocks.monotonic())
         if not self._buffer.offer(entries):
             return False
-        self._account.counters.accepted += len(entries)
         self._arrived(len(entries))
         return True
 
@@ -120,11 +119,11 @@ class Destination:
         now = self._clocks.monotonic()
         for entry in entries:
             entry.arrived_at = now
-        self._account.counters.accepted += len(entries)
         if measured_by is self.sender:
             self._buffer.enter(entries)
             self._arrived(len(entries))
         else:
+            self._account.counters.accepted += len(entries)
             self._put_back_measured(entries)
             self._wake.set()
 
@@ -227,23 +226,24 @@ class Destination:
 
     def _launch(self, departure: Departure, now: float) -> None:
         batch, is_probe = departure.batch, self._pressure.is_probing
-        self._in_flight.begin(self._start(self._deliver(batch)), batch.entries, self.sender)
+        request = self._in_flight.begin(batch.entries, self.sender)
+        request.task = self._start(self._deliver(batch, request))
         self._pressure.sent(now)
         if departure.reason is not None:
             limits = self.sender.limits
             self._account.flushed(batch, departure.reason, limits, now, is_probe=is_probe)
 
-    async def _deliver(self, batch: Batch) -> None:
+    async def _deliver(self, batch: Batch, request: Request) -> None:
         started = self._clocks.monotonic()
         result = await attempt(
-            self.sender,
+            request.sender,
             batch,
             timeout_seconds=self._settings.request_timeout_seconds,
-            begun=self._in_flight.begun,
+            begun=request.begun,
         )
         seconds = self._clocks.monotonic() - started
         self._account.answered(result, seconds, self._clocks.wall())
-        self._settle(batch, result, seconds)
+        self._settle(batch, request, result, seconds)
         if result.outcome is not BusOutcome.DELIVERED or self._settings.sends_when_idle:
             self._waits_for_events = False
         if not self._waits_for_events:  # else this slot is one more than the loop has a use for
@@ -260,7 +260,8 @@ class Destination:
             self._wake.set()
 
     def _arrived(self, events: int) -> None:
-        """Wake the loop if it has something new to think about."""
+        """Count them, and wake the loop if it has something new to think about."""
+        self._account.counters.accepted += events
         if len(self._buffer) == events:  # the first to wait: a deadline, and an age to look after
             self._emptied.clear()
             self._wake.set()
@@ -270,18 +271,20 @@ class Destination:
 
     # Settlement.
 
-    def _settle(self, batch: Batch, result: Attempt, seconds: float) -> None:
+    def _settle(self, batch: Batch, request: Request, result: Attempt, seconds: float) -> None:
         """Act on every outcome, known after `seconds`; then nothing of `batch` is in flight any more."""
         now = self._clocks.monotonic()
-        if self._in_flight.is_by(self.sender):  # how the bus answers a former one says nothing of this
-            self._adjust(result, seconds, now)
+        is_current = request.sender is self.sender
+        if is_current:  # how the bus answers a former one says nothing of this
+            self._adjust(request, result, seconds, now)
         if result.splits:
-            self._split(batch, now)
+            self._in_flight.end(request)
+            self._split(batch, now, is_current=is_current)
             return
         settlement = settle(
             batch.entries, result.outcomes, self._settings.retry, now=now, jitter=self._clocks.jitter()
         )
-        is_current = self._in_flight.end() is self.sender
+        self._in_flight.end(request)
         self._account.settled_batch(settlement, now)
         self._take_back(settlement.again, settlement.held, now, is_current=is_current)
         self._bury(settlement.given_up)
@@ -290,9 +293,8 @@ class Destination:
             if entry.receipt is not None:
                 entry.receipt.delivered(entry, event_id)
 
-    def _split(self, batch: Batch, now: float) -> None:
+    def _split(self, batch: Batch, now: float, *, is_current: bool) -> None:
         """Send a refused batch again in halves, to find the culprit."""
-        is_current = self._in_flight.end() is self.sender
         count(self._account.counters.retried, RetryReason.SPLIT, len(batch.entries))
         again = [Again(list(half), now, Company.SAME) for half in halves(batch.entries)]
         self._take_back(again, [], now, is_current=is_current)
@@ -310,7 +312,7 @@ class Destination:
             self._backlog.hasten(now + PROBE_SECONDS)  # no backoff may outlast the deadline
         self._backlog.put_back(held)
 
-    def _adjust(self, result: Attempt, seconds: float, now: float) -> None:
+    def _adjust(self, request: Request, result: Attempt, seconds: float, now: float) -> None:
         """Tell the pressure how the bus answered; whatever waited for its return goes at once."""
         pressure, was_probing = self._pressure, self._pressure.is_probing
         tell(
@@ -323,7 +325,7 @@ class Destination:
         )
         if was_probing and not pressure.is_probing:
             self._backlog.hasten(now)
-            self._in_flight.give_up_others(now)
+            self._in_flight.give_up_others(request, now)
         self._account.health_is(pressure.health)
 
     def _expire(self, now: float) -> None:

@@ -156,9 +156,8 @@ class HttpConnection(asyncio.Protocol):
         if not isinstance(answer, Waiting) or not answer.is_plainly_accepted:
             return False
         line.clear()
-        service.statistics.requests[202] += 1
         reader.since = service.clock()
-        self._transport.write(service.writer.accepted)
+        self._write_202()
         return True
 
     def check_time(self, now: float) -> None:
@@ -268,10 +267,26 @@ class HttpConnection(asyncio.Protocol):
             logger.exception("a request failed")
             self._end_with(FAILED)
             return True
-        self.answer(answer)
         self._reader.since = service.clock()
-        self._write()
+        if answer is ACCEPTED and self._owes_nothing():
+            self._answers_left -= 1
+            self._write_202()
+        else:
+            self.answer(answer)
+            self._write()
         return True
+
+    def _owes_nothing(self) -> bool:
+        """Whether an answer may go out as it is: none stands before it, and it is not the last."""
+        answers = self._answers
+        is_last = self._answers_left <= 1 or self._service.is_draining
+        return not (is_last or answers.line or answers.encoded)
+
+    def _write_202(self) -> None:
+        """Write the usual answer."""
+        service = self._service
+        service.statistics.requests[202] += 1
+        self._transport.write(service.writer.accepted)
 
     def _read_pieces(self, data: bytes) -> None:
         """Read a chunk that may hold thousands of requests, until too much is owed; keep the rest."""

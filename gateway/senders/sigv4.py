@@ -8,6 +8,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 from msgspec import Struct
@@ -62,7 +63,7 @@ class Signer:
         `at` is the time of signing in seconds since the epoch; the bus refuses a signature that is
         more than five minutes off.
         """
-        timestamp = datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ")
+        timestamp = _timestamp(int(at))
         self._renew_key(timestamp[:8])
         canonical_request = (
             f"{self._before_date}x-amz-date:{timestamp}\n{self._after_date}\n"
@@ -86,3 +87,8 @@ class Signer:
         for part in (day, *self._scope):
             key = hmac.digest(key, part.encode(), "sha256")
         self._day, self._key = day, key
+
+
+@lru_cache(maxsize=1)
+def _timestamp(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H%M%SZ")
