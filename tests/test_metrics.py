@@ -120,6 +120,25 @@ def values(family: Metric, suffix: str = "") -> dict[tuple[str, ...], float]:
     return {tuple(sample.labels.values()): sample.value for sample in family.samples if sample.name == wanted}
 
 
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/openmetrics-text;version=abc",
+        "application/openmetrics-text;version=1.0.x",
+        "application/openmetrics-text;version=2.0.0\udcff",
+        "text/plain;version=x",
+        'text/plain;version="1.0.0"',
+        "\udcff",
+    ],
+)
+def test_a_version_that_is_none_is_answered_in_the_default_format(accept: str) -> None:
+    """A scraper that asks for nonsense still gets what `curl` gets."""
+    taken = registry(lambda: Snapshot(ReceiverStatistics(), {}, StorageStatistics()))
+    text, content_type = render(taken, accept)
+    assert content_type == render(taken, "")[1]
+    assert "gateway_events_received" in {family.name for family in parse_text(text.decode())}
+
+
 @pytest.mark.parametrize("accept", ["", OPENMETRICS])
 @on_virtual_clock
 async def test_every_documented_metric_is_there_with_its_type_and_labels(accept: str) -> None:

@@ -67,6 +67,15 @@ def registry(take_snapshot: Callable[[], Snapshot]) -> CollectorRegistry:
 
 
 def render(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
-    """The scrape in the format that `accept` asks for, and its content type."""
-    encode, content_type = choose_encoder(accept)
+    """The scrape in the format that `accept` asks for, and its content type; nonsense asks for none."""
+    encode, content_type = _encoder(accept)
     return encode(registry), content_type
+
+
+def _encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
+    if not accept.isascii():  # a version that is asked for stands in the content type of the answer
+        return choose_encoder("")
+    try:
+        return choose_encoder(accept)
+    except TypeError:  # its comparison of versions, where one is no number
+        return choose_encoder("")
