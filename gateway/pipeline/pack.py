@@ -33,7 +33,9 @@ batches."""
 _REQUEST_WORTH = 100
 """Entries an attempt may look at for each request it could save: 1 us each, against 160 us a request."""
 _BALANCED_SLACK = 0.002
-"""Share of the bytes below which a balanced packing is not tried: there it overflowed 40 times of 41."""
+"""Share of the bytes without which a balanced packing is not tried: it overflowed 40 times of 41."""
+_FEW = 100
+"""Entries so few that it is tried nevertheless: of up to eight the one time decides about a request."""
 
 Batches = list[list[int]]
 
@@ -194,15 +196,16 @@ class _Window:
 
     def pack(self) -> Batches:
         """The best of one to four attempts: another is made while what it could save is worth its cost."""
-        best = (self._has_slack() and self._balanced()) or self._largest_first(_even_share)
+        best = (self._may_balance() and self._balanced()) or self._largest_first(_even_share)
         for attempt in (partial(self._largest_first, _least), self._oldest_first):
             if (len(best) - self.bound) * _REQUEST_WORTH < len(self.order):
                 break
             best = min(best, attempt(), key=len)
         return best
 
-    def _has_slack(self) -> bool:
-        return self.bytes <= (1 - _BALANCED_SLACK) * self.bound * self.max_bytes
+    def _may_balance(self) -> bool:
+        slack = self.bound * self.max_bytes - self.bytes
+        return len(self.order) < _FEW or slack >= _BALANCED_SLACK * self.bytes
 
     def _balanced(self) -> Batches | None:
         """Largest first into the lightest of just as many batches as the bound; None if one overflows.

@@ -138,7 +138,7 @@ def test_up_to_eight_entries_at_most_one_batch_is_lost_to_the_optimum(
 ) -> None:
     """The bound never exceeds the true optimum, and the packer stays within one of it.
 
-    It loses that one about once in 20,000 flushes of such mixes (counted over 270,000).
+    It loses that one about once in 8,000 flushes of such mixes (40 of 336,000).
     """
     best = optimum(*instance)
     assert bound(*instance) <= best <= len(packed(*instance)) <= best + 1
