@@ -12,7 +12,7 @@ one that packs worse is overloaded before: its wait then grows with the length o
 import argparse
 import sys
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from random import Random
 from statistics import fmean
@@ -30,6 +30,7 @@ LATENCY_SECONDS = 0.03
 SLOTS = 8
 INTERVAL_SECONDS = 0.2
 SHARES = (0.01, 0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97)
+JUDGED_SHARE = 0.9
 EVENTS = 20_000
 SAMPLE = 20_000
 WARM_UP = 0.1
@@ -155,23 +156,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.packing.flush", description=__doc__)
     parser.add_argument("--events", type=int, default=EVENTS, help=f"of each run (default: {EVENTS})")
     options = parser.parse_args(arguments)
+    summary = []
     for scene in SCENES:
-        print(*table(scene, options.events), sep="\n", flush=True)
+        most = capacity(scene)
+        print(f"\n{scene.label}, {scene.bus}: capacity {most:.0f} events/s, {options.events} events a run")
+        print(f"{'load':>5} {'':9} {HEAD}")
+        for share in SHARES:
+            found = compared(scene, most * share, options.events)
+            print(*(f"{share:5.0%} {name:9} {each.line()}" for name, each in found.items()), sep="\n")
+            if share == JUDGED_SHARE:
+                summary.append(f"{scene.label:26} {scene.bus:8} {judged(found)}")
+    print(f"\nmean wait at {JUDGED_SHARE:.0%} of capacity; eight slots of 30 ms", *summary, sep="\n")
     return 0
 
 
-def table(scene: Scene, events: int) -> Iterator[str]:
-    """A line for each load and policy."""
-    most, bus = capacity(scene), bus_of(scene)
-    yield f"\n{scene.label}, {scene.bus}: capacity {most:.0f} events/s, {events} events a run"
-    yield f"{'load':>5} {'':9} {HEAD}"
-    for share in SHARES:
-        load = poisson(scene, most * share, events)
-        found = {name: policy(load, bus) for name, policy in POLICIES.items()}
-        for name, each in found.items():
-            yield f"{share:5.0%} {name:9} {each.line()}"
-        ratio = found["next-fit"].mean_seconds / found["gateway"].mean_seconds
-        yield f"{'':15} next-fit waits {ratio:.1f} times as long"
+def compared(scene: Scene, events_per_second: float, events: int) -> dict[str, Figures]:
+    """Every policy with the same load."""
+    bus, load = bus_of(scene), poisson(scene, events_per_second, events)
+    return {name: policy(load, bus) for name, policy in POLICIES.items()}
+
+
+def judged(found: Mapping[str, Figures]) -> str:
+    """How long next-fit waits, and how long the gateway."""
+    ours, theirs = found["gateway"].mean_seconds, found["next-fit"].mean_seconds
+    return f"gateway {ours * 1e3:6.1f} ms, next-fit {theirs * 1e3:7.1f} ms, {theirs / ours:5.1f} times"
 
 
 if __name__ == "__main__":
