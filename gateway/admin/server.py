@@ -9,15 +9,17 @@ machine alone.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import msgspec
 from aiohttp import web
 
 from gateway import metrics
+from gateway.admin import problems
 from gateway.admin.page import HEADERS, PageFile, page_files
+from gateway.admin.problems import Handler
 from gateway.admin.status import Process, gateway_status
 from gateway.admin.visitors import HEAD_SECONDS, Visitor, Visitors
 from gateway.bearer import CHALLENGES, NO_TOKENS, BearerTokens, Verdict
@@ -34,11 +36,6 @@ LAST_ANSWERS_SECONDS = 1.0
 
 PROBES = ("/healthz", "/readyz")
 """A kubelet that asks has no token."""
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-_KEPT = ("Allow", "WWW-Authenticate")
-"""Header fields of a refusal that belong to its status."""
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -91,33 +88,38 @@ class Admin:
 
     async def start(self) -> str:
         """Listen; the address bound, as a URL or `unix:/path`. Raises OSError."""
-        app = web.Application(middlewares=[self._welcome, _problems, self._authorize])
-        app.add_routes(
-            [
-                web.get("/metrics", self._metrics),
-                web.get("/healthz", self._healthz),
-                web.get("/readyz", self._readyz),
-                web.get("/status", self._status),
-                web.get("/openapi.json", self._openapi),
-                *[web.get(file.path, _showing(file)) for file in self._page.values()],
-                web.post("/drain", self._drain),
-                web.post("/reload", self._reload),
-            ]
-        )
         self._runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=LAST_ANSWERS_SECONDS
+            self._application(), handle_signals=False, shutdown_timeout=LAST_ANSWERS_SECONDS
         )
         await self._runner.setup()
-        make_handler = self._runner.server
-        assert make_handler is not None, "set up"
-        loop = asyncio.get_running_loop()
+        server, loop = self._runner.server, asyncio.get_running_loop()
+        assert server is not None, "set up"
+
+        def welcome() -> Visitor:
+            return Visitor(self._visitors, lambda: problems.AdminProtocol(server, loop))
+
         if (path := self._listen.path) is not None:
-            self._server = await loop.create_unix_server(lambda: Visitor(self._visitors, make_handler), path)
+            self._server = await loop.create_unix_server(welcome, path)
             return f"unix:{path}"
-        self._server = await loop.create_server(
-            lambda: Visitor(self._visitors, make_handler), self._listen.host, self._listen.port
-        )
+        self._server = await loop.create_server(welcome, self._listen.host, self._listen.port)
         return _url(self._server.sockets[0].getsockname())
+
+    def _application(self) -> web.Application:
+        """What answers requests, from the outside in."""
+        app = web.Application(
+            middlewares=[self._welcome, problems.problems, self._authorize, problems.expectations]
+        )
+        app.on_response_prepare.append(problems.be_brief)
+        get = {
+            "/metrics": self._metrics,
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/status": self._status,
+            "/openapi.json": self._openapi,
+            **{file.path: _showing(file) for file in self._page.values()},
+        }
+        app.add_routes(_paths(get, {"/drain": self._drain, "/reload": self._reload}))
+        return app
 
     async def aclose(self) -> None:
         """Stop listening."""
@@ -166,7 +168,7 @@ class Admin:
         try:
             change = await self._operations.reload()
         except ConfigError as error:
-            return _faulty(error)
+            return problems.faulty(error)
         told = {"changed": change.changed, "needs_restart": change.needs_restart}
         return web.Response(body=_encode(told), content_type="application/json")
 
@@ -220,33 +222,30 @@ def _showing(file: PageFile) -> Handler:
     return show
 
 
-@web.middleware
-async def _problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer errors as problem details (RFC 9457)."""
-    try:
-        return await handler(request)
-    except web.HTTPException as refusal:
-        problem = {
-            "type": "about:blank",
-            "title": refusal.reason,
-            "status": refusal.status,
-            "detail": refusal.text,
-        }
-        headers = {name: value for name, value in refusal.headers.items() if name in _KEPT}
-        headers["Content-Type"] = "application/problem+json"
-        return web.Response(body=_encode(problem), status=refusal.status, headers=headers)
+def _paths(get: Mapping[str, Handler], post: Mapping[str, Handler]) -> Iterator[web.RouteDef]:
+    """Every path with its one method, and the refusal of all others; then of every other path."""
+    for path, handler in get.items():
+        yield web.get(path, handler, expect_handler=problems.leave_expectations)
+    for path, handler in post.items():
+        yield web.post(path, handler, expect_handler=problems.leave_expectations)
+    for path in (*get, *post):
+        refuse = _refusing(["GET", "HEAD"] if path in get else ["POST"])
+        yield web.route("*", path, refuse, expect_handler=problems.leave_expectations)
+    yield web.route("*", "/{path:.*}", _refuse_path, expect_handler=problems.leave_expectations)
 
 
-def _faulty(error: ConfigError) -> web.Response:
-    """What is wrong with a configuration, key by key."""
-    problem = {
-        "type": "about:blank",
-        "title": "Unprocessable Content",
-        "status": 422,
-        "detail": "the configuration is not taken up; the former one stays",
-        "errors": [{"key": fault.key, "message": fault.message} for fault in error.faults],
-    }
-    return web.Response(body=_encode(problem), status=422, content_type="application/problem+json")
+def _refusing(allowed: Sequence[str]) -> Handler:
+    """Answers any other method on a path."""
+
+    async def refuse(request: web.Request) -> NoReturn:
+        text = f"{request.path} answers {' and '.join(allowed)}"
+        raise web.HTTPMethodNotAllowed(request.method, allowed, text=text)
+
+    return refuse
+
+
+async def _refuse_path(_request: web.Request) -> NoReturn:
+    raise web.HTTPNotFound(text="there is nothing at this path")
 
 
 def _is_local(remote: str | None) -> bool:

@@ -31,10 +31,10 @@ _NOT_ALLOWED = _answer(
     {"Allow": header("The methods that the path has (RFC 9110 10.2.1).", text(), required=True)},
 )
 _ANY: Json = {
-    "400": _answer("Not well-formed HTTP/1.1. The connection ends.", _PLAIN),
+    "400": _answer("Not well-formed HTTP/1.1. The connection ends.", _PROBLEM),
     "405": _NOT_ALLOWED,
-    "417": _answer("An expectation other than `100-continue`.", _PLAIN),
-    "500": _answer("The gateway has failed. No request should make it.", {**_PLAIN, **_PAGE}),
+    "417": _answer("An expectation other than `100-continue`.", _PROBLEM),
+    "500": _answer("The gateway has failed. No request should make it. The connection ends.", _PROBLEM),
 }
 """What any request may be answered."""
 

@@ -122,16 +122,22 @@ async def test_a_page_in_a_browser_cannot_ask_for_a_drain(interface: Interface) 
 
 async def test_another_method_is_told_which_is_allowed(interface: Interface) -> None:
     """405 with Allow and problem details."""
-    async with interface.client.get("/drain") as answer:
-        assert (answer.status, answer.headers["Allow"]) == (405, "POST")
-        assert (await answer.json())["status"] == 405
+    for method, path, allowed in (("GET", "/drain", "POST"), ("POST", "/status", "GET,HEAD")):
+        async with interface.client.request(method, path) as answer:
+            assert (answer.status, answer.headers["Allow"]) == (405, allowed)
+            assert (await answer.json())["detail"] == f"{path} answers {allowed.replace(',', ' and ')}"
 
 
 async def test_an_unknown_path_is_404_with_problem_details(interface: Interface) -> None:
     """Nothing else is served: least of all events."""
     async with interface.client.get("/events") as answer:
-        assert answer.status == 404
-        assert answer.content_type == "application/problem+json"
+        assert (answer.status, answer.content_type) == (404, "application/problem+json")
+        assert await answer.json() == {
+            "type": "about:blank",
+            "title": "Not Found",
+            "status": 404,
+            "detail": "there is nothing at this path",
+        }
 
 
 async def test_it_listens_on_a_unix_socket(tmp_path: Path) -> None:

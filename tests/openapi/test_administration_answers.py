@@ -63,6 +63,9 @@ PROVOKED = (
     Provoked(405, "GET /status", method="DELETE"),
     Provoked(405, "POST /drain", method="GET"),
     Provoked(417, "GET /healthz", {"Expect": "wonders"}),
+    Provoked(417, "GET /status", {"Expect": "wonders"}),
+    Provoked(401, "GET /status", {"Expect": "wonders"}, TOKENS),
+    Provoked(405, "GET /status", {"Expect": "100-continue"}, method="DELETE"),
     Provoked(500, "GET /status", operations=Trouble),
     Provoked(500, "GET /status", {"Accept": "text/html"}, operations=Trouble),
 )
@@ -102,7 +105,7 @@ async def read(answer: aiohttp.ClientResponse) -> Any:
 
 
 async def test_what_is_no_http_is_answered_as_described() -> None:
-    """In plain text, on any path."""
+    """As problem details, on any path."""
     admin = Admin(FakeOperations(), ListenAddress("127.0.0.1:0"))
     try:
         host, port = (await admin.start()).removeprefix("http://").split(":")
@@ -117,7 +120,7 @@ async def test_what_is_no_http_is_answered_as_described() -> None:
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
     assert status_line.split()[1] == "400"
     for operation in ADMINISTRATION.values():
-        assert list(violations(operation.description, 400, headers, body.decode())) == []
+        assert list(violations(operation.description, 400, headers, json.loads(body))) == []
 
 
 def described(operation: Operation) -> set[tuple[int, str]]:
