@@ -81,6 +81,8 @@ class Admin:
         self._page = {file.path: file for file in page_files()}
         self._description: bytes | None = None
         """Of both interfaces, once somebody has asked for it."""
+        self._is_drain_asked = False
+        """The gateway begins a moment later, but nobody who has the 202 is to read that it is ready."""
         self._registry = metrics.registry(operations.snapshot)
         self._visitors = Visitors(head_seconds=head_seconds)
         self._runner: web.AppRunner | None = None
@@ -140,7 +142,7 @@ class Admin:
 
     async def _readyz(self, _request: web.Request) -> web.Response:
         await self._operations.refresh()
-        reason = self._operations.unready_because()
+        reason = self._operations.unready_because() or ("draining" if self._is_drain_asked else None)
         return (
             web.Response(text="ready\n") if reason is None else web.Response(text=f"{reason}\n", status=503)
         )
@@ -161,6 +163,7 @@ class Admin:
     async def _drain(self, request: web.Request) -> web.Response:
         self._refuse_strangers(request)
         self._operations.request_drain()
+        self._is_drain_asked = True
         return web.Response(text="draining\n", status=202)
 
     async def _reload(self, request: web.Request) -> web.Response:

@@ -112,6 +112,12 @@ async def test_a_program_on_this_machine_can_ask_for_a_drain(interface: Interfac
     assert interface.operations.drains == 1
 
 
+async def test_after_the_answer_to_a_drain_it_is_not_ready(interface: Interface) -> None:
+    """Though the gateway itself begins a moment later: an event sent now could be refused."""
+    async with interface.client.post("/drain"), interface.client.get("/readyz") as answer:
+        assert (answer.status, await answer.text()) == (503, "draining\n")
+
+
 async def test_a_page_in_a_browser_cannot_ask_for_a_drain(interface: Interface) -> None:
     """A browser tells on the page by its Origin."""
     async with interface.client.post("/drain", headers={"Origin": "http://example.com"}) as answer:
