@@ -25,7 +25,7 @@ from benchmarks.load.report import cost_lines, cost_values, ratio_lines, ratio_v
 from benchmarks.load.scenarios import TABLES, Table
 from benchmarks.load.server import ROOT, BenchmarkError
 from benchmarks.load.workshop import Workshop, measure
-from benchmarks.programs import MICRO, PACKING, is_there, summary_of
+from benchmarks.programs import MICRO, PACKING, Program, is_there, summary_of
 
 OUT = ROOT / "build" / "bench.jsonl"
 QUICK_DEPTHS = (1_000, 100_000)
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     found = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    found.add_argument("--rounds", type=int, help="runs of each scenario (default: 2 to 5, by part)")
+    found.add_argument("--rounds", type=int, help="runs of each scenario (default: 1 to 5, by part)")
     found.add_argument("--seconds", type=int, default=1, help="of load in each run (default: 1)")
     found.add_argument("--quick", action="store_true", help="one round of everything: a look, no measurement")
     found.add_argument("--only", choices=PARTS, nargs="+", help="these parts instead of all")
@@ -93,14 +93,14 @@ def interruptible() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def measure_programs(titles: dict[str, str], processors: Processors, _: Effort) -> Figures:
-    """Parts without a process of their own: what they print."""
+def measure_programs(programs: Sequence[Program], processors: Processors, _: Effort) -> Figures:
+    """Parts without a gateway's process: what they print, of those that there are."""
     found = {}
-    for module, title in titles.items():
-        if is_there(module):
-            lines = summary_of(module, processors)
-            show(title, lines)
-            found[module] = lines
+    for program in programs:
+        if is_there(program.module):
+            lines = summary_of(program, processors)
+            show(program.title, lines)
+            found[program.module] = lines
     return found
 
 
@@ -113,7 +113,7 @@ def measure_table(table: Table, processors: Processors, effort: Effort) -> Figur
     with Workshop(processors) as workshop:
         summaries = measure(workshop, table.scenarios, rounds=rounds, seconds=seconds)
     found = ratios(summaries, table.comparisons)
-    show(f"{table.title}, {rounds} rounds of {seconds} s each", cost_lines(summaries))
+    show(f"{table.title} (rounds: {rounds}, of {seconds} s each)", cost_lines(summaries))
     if found:
         show("beside the aims", ratio_lines(found))
     return {"rounds": rounds, "costs": cost_values(summaries), "ratios": ratio_values(found)}
@@ -133,7 +133,7 @@ def measure_latency(processors: Processors, effort: Effort) -> Figures:
         return {}
     rounds = effort.rounds_of(latency.ROUNDS)
     found = latency.measure(processors, rounds=rounds, seconds=effort.seconds)
-    show(f"latency, open loop, {rounds} rounds", found.lines())
+    show(f"latency, open loop (rounds: {rounds})", found.lines())
     return {"latency": found, "added_p99_milliseconds": found.added_p99}
 
 

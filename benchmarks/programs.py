@@ -5,20 +5,30 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 
+from msgspec import Struct
+
 from benchmarks.load.processors import Processors, pinned_to
 from benchmarks.load.server import ROOT, BenchmarkError
 
-PACKING = {"benchmarks.packing": "packing"}
-MICRO = {
-    "benchmarks.micro.pack": "packing alone",
-    "benchmarks.micro.receive": "the receiver without a socket",
-    "benchmarks.micro.journal": "the journal without a receiver",
-    "benchmarks.micro.client": "the senders' HTTP client",
-    "benchmarks.micro.parse": "parsing",
-    "benchmarks.micro.frame": "framing",
-    "benchmarks.micro.sign": "framing and signing, by vendor",
-}
-"""Modules and what they measure; those of them that there are, are run."""
+
+class Program(Struct, frozen=True):
+    """A module to be run with `python -m`."""
+
+    title: str
+    module: str
+    arguments: Sequence[str] = ()
+
+
+PACKING = (Program("packing", "benchmarks.packing", ("--only", "realistic")),)
+MICRO = (
+    Program("packing alone", "benchmarks.micro.pack"),
+    Program("the receiver without a socket", "benchmarks.micro.receive"),
+    Program("the journal without a receiver", "benchmarks.micro.journal"),
+    Program("the senders' HTTP client", "benchmarks.micro.client"),
+    Program("parsing", "benchmarks.micro.parse"),
+    Program("admitting, framing, signing and posting", "benchmarks.micro.frame"),
+    Program("framing and signing, by vendor", "benchmarks.micro.sign"),
+)
 
 
 def is_there(module: str) -> bool:
@@ -29,12 +39,11 @@ def is_there(module: str) -> bool:
     )
 
 
-def summary_of(module: str, processors: Processors) -> Sequence[str]:
+def summary_of(program: Program, processors: Processors) -> Sequence[str]:
     """All it prints after its last empty line. Raises BenchmarkError if it fails."""
+    command = (sys.executable, "-m", program.module, *program.arguments)
     with pinned_to(processors.server):
-        done = subprocess.run(  # noqa: S603 - our own modules
-            (sys.executable, "-m", module), capture_output=True, text=True, check=False, cwd=ROOT
-        )
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)  # noqa: S603 - our own modules
     if done.returncode:
-        raise BenchmarkError(f"{module} failed:\n{done.stderr}")
-    return done.stdout.rstrip("\n").rpartition("\n\n")[2].splitlines()
+        raise BenchmarkError(f"{program.module} failed:\n{done.stderr}")
+    return done.stdout.rstrip("\n").rpartition("\n\n")[2].lstrip("\n").splitlines()
