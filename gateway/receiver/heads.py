@@ -24,6 +24,8 @@ MAX_HEAD_BYTES = 2048
 """Longer heads are left to the parser, so what is remembered is bounded in bytes too."""
 MAX_DIGITS = 9
 """Of a Content-Length; a longer one is left to the parser too."""
+USES_BEFORE_PATTERN = 100
+"""A pattern takes a millisecond to compile: nobody is to cause that with a request or two."""
 
 # The lines whose values no check of a head reads, and the length, which is compared here. Only values that
 # are visible ASCII from end to end, which the parser passes on as they are.
@@ -35,11 +37,9 @@ _VARIABLE = re.compile(
 _END = b"\r\n\r\n"
 
 
-class _Shape(Struct, frozen=True):
+class _Shape(Struct):
     """A head without its variable values."""
 
-    pattern: re.Pattern[bytes]
-    """What every head of this shape is; its groups are the variable values."""
     first: Exchange
     """That of the first head of this shape: the others differ in those values alone."""
     slots: Sequence[tuple[int, bytes]]
@@ -48,6 +48,8 @@ class _Shape(Struct, frozen=True):
     """Which of them is the Content-Length."""
     form: AttributeForm | None
     """Of binary events: all variable values but the length are for it. None: the headers are read."""
+    uses: int = 0
+    """So far, by way of a look-up."""
 
     def exchange(self, values: Sequence[bytes]) -> Exchange:
         """What a head with these values comes to."""
@@ -72,8 +74,8 @@ class KnownHeads:
     def __init__(self, limits: ReceiverLimits) -> None:
         self._max_bytes = min(MAX_HEAD_BYTES, limits.max_header_bytes)
         self._shapes: dict[tuple[bytes, ...], _Shape] = {}
-        self._latest: _Shape | None = None
-        """The first to be tried: one match of a pattern is half the time of a look-up."""
+        self._usual: tuple[re.Pattern[bytes], _Shape] | None = None
+        """The first to be tried: one match of a pattern takes half the time of a look-up."""
         self._heads: dict[bytes, tuple[Exchange, int]] = {}
         """With the length of the body; 1 µs saved for most structured events."""
 
@@ -107,19 +109,14 @@ class KnownHeads:
             return  # written with leading zeros, or with line breaks behind the body
         if len(self._shapes) == MAX_SHAPES:
             self._shapes.clear()
-        form = _form(exchange, names)
-        self._shapes[fixed] = _Shape(_pattern(fixed), exchange, slots, length_index, form)
+            self._usual = None
+        self._shapes[fixed] = _Shape(exchange, slots, length_index, _form(exchange, names))
 
     def _recognise(self, head: bytes) -> tuple[Exchange, int] | None:
         """What a head of a known shape comes to, and the length of its body."""
-        shape = self._latest
-        if shape is not None and (match := shape.pattern.fullmatch(head)) is not None:
-            values: Sequence[bytes] = match.groups()
-        else:
-            fixed, values = _split(head)
-            if (shape := self._shapes.get(fixed)) is None:
-                return None
-            self._latest = shape
+        if (found := self._match(head) or self._look_up(head)) is None:
+            return None
+        shape, values = found
         length = values[shape.length_index]
         if not length.isdigit() or len(length) > MAX_DIGITS:
             return None
@@ -129,6 +126,25 @@ class KnownHeads:
                 self._heads.clear()
             self._heads[head] = known
         return known
+
+    def _match(self, head: bytes) -> tuple[_Shape, Sequence[bytes]] | None:
+        """The usual shape, and the values, if the head is of it."""
+        if self._usual is None:
+            return None
+        pattern, shape = self._usual
+        match = pattern.fullmatch(head)
+        return None if match is None else (shape, match.groups())
+
+    def _look_up(self, head: bytes) -> tuple[_Shape, Sequence[bytes]] | None:
+        """The shape of a head, and the values; what is used so often that it is worth it becomes usual."""
+        fixed, values = _split(head)
+        if (shape := self._shapes.get(fixed)) is None:
+            return None
+        shape.uses += 1
+        if shape.uses == USES_BEFORE_PATTERN:
+            shape.uses = 0
+            self._usual = _pattern(fixed), shape
+        return shape, values
 
 
 def _split(head: bytes) -> tuple[tuple[bytes, ...], list[bytes]]:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gateway.admission import Draining, NoRoom
 from gateway.errors import EventTooLargeError
-from gateway.receiver.heads import MAX_HEAD_BYTES, MAX_HEADS, MAX_SHAPES
+from gateway.receiver.heads import MAX_HEAD_BYTES, MAX_HEADS, MAX_SHAPES, USES_BEFORE_PATTERN
 from gateway.receiver.protocol import MAX_STRANGE_HEADS
 from tests.support.http import BATCHED, EVENT, STRUCTURED, Wire, delivery, request
 from tests.support.limits import limited
@@ -24,6 +24,12 @@ def binary(*lines: bytes, body: bytes = b"{}") -> bytes:
 def statuses(wire: Wire, *requests: bytes) -> list[int]:
     """What requests are answered that come one after the other, each in one piece."""
     return [[answer.status for answer in wire.send(each)] for each in requests][-1]
+
+
+def make_usual(wire: Wire, data: bytes) -> None:
+    """Send a request so often that its head is tried before all others."""
+    for _ in range(USES_BEFORE_PATTERN + 2):
+        wire.connection.data_received(data)
 
 
 def sized(number: int) -> bytes:
@@ -67,6 +73,36 @@ def test_a_known_head_reads_every_value_as_an_unknown_one(value: bytes, attribut
     for id_ in (b"plain", value, value, b"plain"):
         wire.send(binary(b"ce-id: " + id_))
     assert [event.id for event in wire.intake.events] == ["plain", attribute, attribute, "plain"]
+    make_usual(wire, binary(b"ce-id: plain"))
+    for id_ in (value, b"plain"):
+        wire.send(binary(b"ce-id: " + id_))
+    assert [event.id for event in wire.intake.events[-3:]] == ["plain", attribute, "plain"]
+
+
+def test_a_usual_head_has_the_attributes_and_the_body_that_come_with_it() -> None:
+    """Among heads of other shapes, when it has become usual and before."""
+    wire = Wire()
+    for number in range(3 * USES_BEFORE_PATTERN):
+        wire.connection.data_received(binary(b"ce-id: %d" % number, body=b"%d" % 10 ** (number % 7)))
+        wire.connection.data_received(delivery())
+    assert [event.json for event in wire.intake.events[::2]] == [
+        b'{"datacontenttype":"application/json","specversion":"1.0","source":"/s","type":"t","id":"%d","data":%d}'
+        % (number, 10 ** (number % 7))
+        for number in range(3 * USES_BEFORE_PATTERN)
+    ]
+
+
+@pytest.mark.parametrize("line", [b"ce-time: noon", b"ce-specversion: 0.3", b"ce-dataschema: none"])
+def test_a_usual_head_says_as_ever_what_is_wrong_with_a_value(line: bytes) -> None:
+    """The same problem, named by the same words."""
+    name = line.partition(b":")[0]
+    good = {b"ce-time": b"2026-01-01T00:00:00Z", b"ce-specversion": b"1.0", b"ce-dataschema": b"a:b"}[name]
+    rest = [each for each in (*BINARY, b"ce-id: 1") if not each.startswith(name)]
+    usual, wrong = (request(JSON, *rest, each, body=b"{}") for each in (name + b": " + good, line))
+    known, first = Wire(), Wire()
+    make_usual(known, usual)
+    assert known.send(wrong)[-1] == first.send(wrong)[-1]
+    assert first.statuses == {400: 1}
 
 
 def test_an_attribute_there_twice_is_refused_under_a_known_head() -> None:
@@ -274,6 +310,23 @@ def test_the_same_answers_are_given_with_heads_that_are_known_and_without(pieces
     assert _folded(known.statuses) == _folded(cut.statuses)
     assert known.transport.has_ended == cut.transport.has_ended
     assert known.statistics.receiving_bytes == cut.statistics.receiving_bytes
+
+
+@quick
+@given(st.sampled_from(SEEDS), st.lists(st.sampled_from(SEEDS) | broken, min_size=1, max_size=4))
+def test_the_same_answers_are_given_when_one_head_is_usual(usual: bytes, pieces: list[bytes]) -> None:
+    """As when none is: to requests under it, and to all that resemble it."""
+    limits = limited(max_body_bytes=300)
+    known, cut = Wire(limits), Wire(limits)
+    make_usual(known, usual)
+    known.connection, known.transport = known.connect()
+    known.intake.accepted.clear()
+    for piece in pieces:
+        known.send(piece)
+        cut.send(piece[:1])
+        cut.send(piece[1:])
+    assert [event.json for event in known.intake.events] == [event.json for event in cut.intake.events]
+    assert known.transport.has_ended == cut.transport.has_ended
 
 
 def _folded(statuses: dict[int, int]) -> dict[int, int]:
