@@ -217,6 +217,16 @@ FAULTS = (
     Fault("missing type", "destinations.more = {}", "destinations.more.type"),
     Fault("bad name", 'destinations.More.type = "file"', "destinations.More"),
     Fault("broken reference", 'dead_letters.path = "${HOME"', "dead_letters.path"),
+    Fault(
+        "above the bus's highest",
+        "destinations.orders.max_request_events = 11",
+        "destinations.orders.max_request_events",
+    ),
+    Fault(
+        "no events in a request",
+        "destinations.orders.max_request_events = 0",
+        "destinations.orders.max_request_events",
+    ),
     Fault("empty token", 'admin.tokens = [""]', "admin.tokens"),
 )
 """One of each kind that a schema can see."""
@@ -250,13 +260,85 @@ def joined(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     return {**first, **second, **both}
 
 
+NEEDED: dict[str, dict[str, Any]] = {
+    "alibaba": {
+        "endpoint": "https://1234567890.eventbridge.cn-hangzhou.aliyuncs.com",
+        "event_bus": "mybus",
+    },
+    "aws": {"region": "eu-west-1"},
+    "file": {},
+    "huawei": {
+        "endpoint": "https://eg.cn-north-4.myhuaweicloud.com",
+        "project_id": "0123456789abcdef0123456789abcdef",
+        "channel_id": "01234567-89ab-cdef-0123-456789abcdef",
+    },
+}
+"""What the keys of each type have to say at least."""
+
+
 @pytest.mark.parametrize("type_name", sorted(INSTALLED))
 def test_every_installed_sender_has_a_branch_that_refuses_the_keys_of_others(type_name: str) -> None:
     """An editor then offers a destination the keys of its own type."""
-    tables = {"destinations": {"orders": {"type": type_name, "no_such_key": ""}}}
+    tables = {"destinations": {"orders": {"type": type_name, **NEEDED[type_name], "no_such_key": ""}}}
     assert complaints(tables, INSTALLED)
     del tables["destinations"]["orders"]["no_such_key"]
     assert complaints(tables, INSTALLED) == []
+
+
+HIGHEST = {"aws": 10, "alibaba": 16, "huawei": 20}
+
+
+@pytest.mark.parametrize("type_name", sorted(HIGHEST))
+def test_a_request_holds_no_more_events_than_the_bus_takes(type_name: str) -> None:
+    """By both, to the last and not one beyond."""
+    for events, is_right in (
+        (0, False),
+        (1, True),
+        (HIGHEST[type_name], True),
+        (HIGHEST[type_name] + 1, False),
+    ):
+        orders = {"type": type_name, **NEEDED[type_name], "max_request_events": events}
+        tables = {"destinations": {"orders": orders}}
+        assert (complaints(tables, INSTALLED) == []) is is_right
+        assert is_accepted(tables, INSTALLED) is is_right
+
+
+@pytest.mark.parametrize(
+    ("type_name", "key"),
+    [
+        ("alibaba", "endpoint"),
+        ("alibaba", "event_bus"),
+        ("huawei", "endpoint"),
+        ("huawei", "channel_id"),
+    ],
+)
+def test_a_key_that_nothing_else_can_tell_is_asked_for_by_both(type_name: str, key: str) -> None:
+    """Left out, or left empty."""
+    complete = {"type": type_name, **NEEDED[type_name]}
+    for written, is_right in (
+        (complete, True),
+        (complete | {key: ""}, False),
+        (without(complete, key), False),
+    ):
+        tables = {"destinations": {"orders": written}}
+        assert (complaints(tables, INSTALLED) == []) is is_right
+        assert is_accepted(tables, INSTALLED) is is_right
+
+
+def without(table: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in table.items() if name != key}
+
+
+@pytest.mark.parametrize(("type_name", "key"), [("aws", "region"), ("huawei", "project_id")])
+def test_a_key_that_the_environment_may_tell_is_not_asked_for(
+    type_name: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the vendors' own variables."""
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("HUAWEICLOUD_SDK_PROJECT_ID", "0123456789abcdef0123456789abcdef")
+    orders = without({"type": type_name, **NEEDED[type_name]}, key)
+    assert complaints({"destinations": {"orders": orders}}, INSTALLED) == []
+    assert is_accepted({"destinations": {"orders": orders}}, INSTALLED)
 
 
 def test_the_words_of_the_code_become_descriptions() -> None:

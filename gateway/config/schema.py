@@ -82,11 +82,12 @@ def _table(kind: type[Struct], beside: Mapping[str, Schema] | None = None) -> Sc
     refused: list[Schema] = []
     for field in info.fields:
         name = field.encode_name
-        properties[name] = {**_value(field.type), **_described(words.get(field.name)), **_default(field)}
+        value = {**_value(field.type), **_described(words.get(field.name))}
+        properties[name] = value if _is_needed(field) else {**value, **_default(field)}
         if _is_secret(field.type):
             properties[f"{name}_file"] = _twin(name, field.type)
             refused += _refused_twins(name, required=field.required)
-    required = [f.encode_name for f in info.fields if f.required and not _is_secret(f.type)]
+    required = [f.encode_name for f in info.fields if _is_needed(f) and not _is_secret(f.type)]
     required = [*(name for name in ("type",) if name in (beside or {})), *required]
     table = {**_described(docstrings.of_class(kind)), **_object(properties, required)}
     return {**table, "not": {"anyOf": refused}} if refused else table
@@ -95,6 +96,13 @@ def _table(kind: type[Struct], beside: Mapping[str, Schema] | None = None) -> Sc
 def _object(properties: Mapping[str, Schema], required: Iterable[str]) -> Schema:
     needed = {"required": list(required)} if required else {}
     return {"type": "object", "properties": dict(properties), **needed, "additionalProperties": False}
+
+
+def _is_needed(field: inspect.Field) -> bool:
+    """Whether a file has to say it: there is no default, or one that is itself too short a text."""
+    if field.required:
+        return True
+    return field.default == "" and bool(_value(field.type).get("minLength"))
 
 
 def _described(words: str | None) -> Schema:
@@ -127,7 +135,7 @@ def _value(kind: inspect.Type, *, may_be_zero: bool = False) -> Schema:
     match kind:
         case inspect.Metadata():
             may_be_zero = may_be_zero or (kind.extra or {}) == MAY_BE_ZERO.extra
-            return _value(kind.type, may_be_zero=may_be_zero)
+            return {**_value(kind.type, may_be_zero=may_be_zero), **(kind.extra_json_schema or {})}
         case inspect.UnionType():
             return _any_of([_value(each) for each in kind.types if not isinstance(each, inspect.NoneType)])
         case inspect.StructType():

@@ -5,8 +5,9 @@ Rules after EventBridge's API reference of PutEvents and its pages on limits and
 
 import re
 from collections.abc import Iterator
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from yarl import URL
 
 from gateway.errors import ConfigFault
@@ -29,18 +30,24 @@ _ACCESS_KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _VISIBLE = re.compile(r"[!-~]+")
 
 
+_Needed = Annotated[str, Meta(extra_json_schema={"minLength": 1})]
+"""A text that `check` refuses where it is empty."""
+
+
 class AlibabaConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The keys of a destination of type "alibaba"; an empty text means: not set."""
 
-    endpoint: str = ""
+    endpoint: _Needed = ""
     """Scheme and host, and a port where it is not the scheme's own."""
-    event_bus: str = ""
+    event_bus: _Needed = ""
     access_key_id: str = ""
     """Else the default chain: environment, OIDC, profiles, instance metadata, credentials URI."""
     access_key_secret: Secret = Secret("")
     security_token: Secret = Secret("")
     max_request_bytes: Size = Size(256 << 10)
-    max_request_events: int = MAX_REQUEST_EVENTS
+    max_request_events: Annotated[
+        int, Meta(extra_json_schema={"minimum": 1, "maximum": MAX_REQUEST_EVENTS})
+    ] = MAX_REQUEST_EVENTS
     max_event_bytes: Size = Size(64 << 10)
 
 

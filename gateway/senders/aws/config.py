@@ -6,8 +6,9 @@ Rules after the API reference of PutEvents and the endpoint rule set of the AWS 
 import os
 import re
 from collections.abc import Iterator
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from yarl import URL
 
 from gateway.errors import ConfigFault
@@ -59,7 +60,9 @@ class AwsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     secret_access_key: Secret = Secret("")
     session_token: Secret = Secret("")
     max_request_bytes: Size = Size(256 << 10)
-    max_request_events: int = MAX_REQUEST_EVENTS
+    max_request_events: Annotated[
+        int, Meta(extra_json_schema={"minimum": 1, "maximum": MAX_REQUEST_EVENTS})
+    ] = MAX_REQUEST_EVENTS
     max_event_bytes: Size | None = None
     """None: as much as a request may hold."""
 

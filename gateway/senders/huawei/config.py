@@ -7,8 +7,9 @@ Token" in that of IAM.
 import os
 import re
 from collections.abc import Iterator, Mapping
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from yarl import URL
 
 from gateway.errors import ConfigFault
@@ -38,14 +39,18 @@ _VISIBLE = re.compile(r"[!-~]+")
 _Keys = Mapping[str, str | Secret]
 
 
+_Needed = Annotated[str, Meta(extra_json_schema={"minLength": 1})]
+"""A text that `check` refuses where it is empty."""
+
+
 class HuaweiConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The keys of a destination of type "huawei"; an empty text means: not set."""
 
-    endpoint: str = ""
+    endpoint: _Needed = ""
     """Scheme, host and perhaps port: the region's own, or a private one."""
     project_id: str = ""
     """Else from HUAWEICLOUD_SDK_PROJECT_ID."""
-    channel_id: str = ""
+    channel_id: _Needed = ""
     extensions: Extensions = Extensions.SEND
     access_key: str = ""
     secret_key: Secret = Secret("")
@@ -59,7 +64,9 @@ class HuaweiConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     iam_endpoint: str = ""
     """Else from HUAWEICLOUD_SDK_IAM_ENDPOINT, else that of the endpoint's region."""
     max_request_bytes: Size = MAX_REQUEST_BYTES
-    max_request_events: int = MAX_REQUEST_EVENTS
+    max_request_events: Annotated[
+        int, Meta(extra_json_schema={"minimum": 1, "maximum": MAX_REQUEST_EVENTS})
+    ] = MAX_REQUEST_EVENTS
     max_event_bytes: Size = MAX_EVENT_BYTES
     """An event has to fit into a request too."""
 
