@@ -13,6 +13,7 @@ from yarl import URL
 
 from tests.deploy.faults import posting, spoil_workers, troubled_gateway, troubled_workers
 from tests.deploy.prometheus import MISSING, PROGRAM, Prometheus
+from tests.deploy.slow_disk import refuse_reload, slow_disk_gateway
 from tests.support.process import EXIT_SECONDS, GatewayProcess
 
 DASHBOARD = Path(__file__).parents[2] / "deploy" / "grafana" / "gateway.json"
@@ -36,6 +37,8 @@ EXPECTED = {
     ("GatewayJournalFailing", ""),
     ("GatewayUnaccounted", "lost"),
     ("GatewayWorkerRestarts", ""),
+    ("GatewayJournalSlow", ""),
+    ("GatewayReloadRefused", ""),
 }
 """Which alert fires for which destination."""
 
@@ -82,11 +85,13 @@ async def test_every_alert_fires_when_its_fault_is_injected_and_every_panel_has_
     async with (
         troubled_gateway(tmp_path / "one") as (gateway, producer),
         troubled_workers(tmp_path) as workers,
-        Prometheus(tmp_path, client, [address(gateway), address(workers), nobody]) as prometheus,
+        slow_disk_gateway(tmp_path / "slow", client) as slow,
+        Prometheus(tmp_path, client, [*map(address, (gateway, workers, slow)), nobody]) as prometheus,
         posting(producer, gateway.url),
     ):
         await prometheus.until_scraped()  # a counter that rises before is not seen to rise
         await spoil_workers(client, workers)
+        await refuse_reload(client, slow)
         fired = await until_fired(prometheus, EXPECTED)
         shown = {expression: await prometheus.query(expression) for expression in expressions()}
         rules = await prometheus.rules()
