@@ -20,6 +20,9 @@ class Receipt(Protocol):
     def kept(self, entry: "Entry") -> None:
         """The process ends before the bus took it; it is on disk for the next start."""
 
+    def lost(self, entry: "Entry") -> None:
+        """The process ends before the bus took it, and no disk has it: who still waits can send it again."""
+
     def keeps(self, entry: "Entry") -> bool:
         """Whether it stands on disk already as it is, so that a crash does not lose it."""
 

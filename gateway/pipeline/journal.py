@@ -241,6 +241,11 @@ class _RecordReceipt:
         if self._caller is not None:
             self._caller.kept(entry)
 
+    def lost(self, entry: Entry) -> None:
+        """Its file has gone, and with it the record; it is not settled: the file may be brought back."""
+        if self._caller is not None:
+            self._caller.lost(entry)
+
     def keeps(self, entry: Entry) -> bool:  # noqa: ARG002 - the receipt's signature
         """It is on disk, where the next start will look for it."""
         return self._journal.is_in_place

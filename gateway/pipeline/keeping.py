@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -36,14 +36,6 @@ class _Kept(Struct):
     spilled: int = 0
     journaled: int = 0
     files: set[Path] = field(default_factory=set)
-
-
-@runtime_checkable
-class LossReceipt(Protocol):
-    """The receipt of somebody who still waits, and can send the event again where it is kept nowhere."""
-
-    def lost(self, entry: Entry) -> None:
-        """It was not delivered, and no disk has it: the process ends without it."""
 
 
 class Keeping:
@@ -129,23 +121,20 @@ class Keeping:
 
 
 def _tell(entries: Sequence[Entry]) -> _Kept:
-    """Tell the receipt of every entry whether it is on disk, be it with fewer attempts than it has had.
-
-    One that a disk had before, or may have yet, hears of no loss: it would let go of what is there.
-    """
+    """Tell the receipt of every entry whether it is on disk, be it with fewer attempts than it has had."""
     kept = _Kept()
     for entry in entries:
-        if isinstance(entry.receipt, SpilledLine) and (path := entry.receipt.path) is not None:
+        if (receipt := entry.receipt) is None:
+            continue  # no disk has it, and nobody waits
+        if isinstance(receipt, SpilledLine) and (path := receipt.path) is not None:
             kept.spilled += 1
             kept.files.add(path)
-        elif _is_up_to_date(entry):
+        elif receipt.keeps(entry):
             kept.journaled += 1
         else:
-            if isinstance(entry.receipt, LossReceipt):
-                entry.receipt.lost(entry)
+            receipt.lost(entry)
             continue
-        if entry.receipt is not None:
-            entry.receipt.kept(entry)
+        receipt.kept(entry)
     return kept
 
 

@@ -114,6 +114,11 @@ class SpilledLine:
         if self.inner is not None:
             self.inner.kept(entry)
 
+    def lost(self, entry: Entry) -> None:
+        """It stands in no file; while one is being written it may yet, and nobody is to send it again."""
+        if self._file.stage is not Stage.DRAFT and self.inner is not None:
+            self.inner.lost(entry)
+
     def keeps(self, entry: Entry) -> bool:
         """Whether it stands in its file with as many attempts as it has had."""
         if self._is_on_disk and self._attempts == entry.attempt:

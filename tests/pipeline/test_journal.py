@@ -362,6 +362,21 @@ async def test_a_receipt_keeps_only_what_a_start_would_find(tmp_path: Path) -> N
 
 
 @on_virtual_clock
+async def test_a_loss_is_passed_on_and_the_record_stays_owed(tmp_path: Path) -> None:
+    """Who waits can send the event again; and the file that has gone may be brought back."""
+    caller = FakeReceipt()
+    async with running(tmp_path / "journal") as started:
+        (number,), _ = await append(started, events(1))
+        (tmp_path / "journal").rename(tmp_path / "elsewhere")
+        await started.flush()
+        lost = entry("0")
+        started.record(number, "orders", caller).lost(lost)
+        started.record(number, "orders", None).lost(lost)
+    assert caller.told == [("lost", "0")]
+    assert await ids_in(tmp_path / "elsewhere") == ["0"]
+
+
+@on_virtual_clock
 async def test_a_refused_write_says_as_well_whether_the_journal_is_still_there(tmp_path: Path) -> None:
     """So that what is held can be spilled before the end; a disk that is only full keeps what it has."""
     async with running(tmp_path / "journal") as started:

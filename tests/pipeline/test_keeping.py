@@ -163,42 +163,34 @@ async def test_a_journal_that_comes_back_while_its_events_are_spilled_costs_a_se
 async def test_without_a_spill_what_a_journal_keeps_no_more_is_lost_and_said(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """No word of a journal that is not there."""
+    """No word of a journal that is not there; who waits behind it can send the event again."""
     journal = Journaled()
     journal.is_in_place = False
     assert not await Keeping(None).keep("orders", [entry("1", receipt=journal)])
-    assert journal.told == []
+    assert journal.told == [("lost", "1")]
     assert [(level, events) for level, _, events in messages(caplog)] == [(logging.ERROR, 1)]
 
 
 async def test_without_a_spill_only_what_is_journaled_outlives_the_process(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The rest is lost, which the log and the answer say; its receipts are told nothing."""
+    """The rest is lost, which the log, the answer and its receipts say."""
     kept, journal, receipt = Keeping(None), Journaled(), FakeReceipt()
     assert await kept.keep("orders", [entry("1", receipt=journal)])
     caplog.clear()
     entries = [entry("1", receipt=journal), entry("2", receipt=receipt), entry("3")]
     kept.secure("orders", entries)
     assert not await kept.keep("orders", entries)
-    assert receipt.told == []
+    assert receipt.told == [("lost", "2")]
     assert messages(caplog) == [
         (logging.ERROR, "events are lost: they were not delivered, and shutdown.spill is empty", 2),
         (logging.WARNING, "events stay in the journal for the next start", 1),
     ]
 
 
-class Waiting(FakeReceipt):
-    """A receipt of somebody who can send the event again."""
-
-    def lost(self, entry: Entry) -> None:
-        """It is nowhere."""
-        self.told.append(("lost", entry.event.id))
-
-
 async def test_who_waits_for_what_is_lost_is_told_so() -> None:
     """And who waits for what a journal has is told nothing of the kind."""
-    lost, kept = Waiting(), Journaled()
+    lost, kept = FakeReceipt(), Journaled()
     assert not await Keeping(None).keep("orders", [entry("1", receipt=lost), entry("2", receipt=kept)])
     assert (lost.told, kept.told) == ([("lost", "1")], [("kept", "2")])
 
@@ -206,7 +198,7 @@ async def test_who_waits_for_what_is_lost_is_told_so() -> None:
 async def test_who_waits_for_what_cannot_be_written_is_told_so(tmp_path: Path) -> None:
     """Once the disk has said no; while it may still say yes nobody is."""
     (tmp_path / "spill").touch()
-    receipt = Waiting()
+    receipt = FakeReceipt()
     assert not await keeping(tmp_path / "spill").keep("orders", [entry("1", receipt=receipt)])
     assert receipt.told == [("lost", "1")]
 
@@ -214,7 +206,7 @@ async def test_who_waits_for_what_cannot_be_written_is_told_so(tmp_path: Path) -
 @on_virtual_clock
 async def test_a_disk_that_hangs_loses_nothing_yet(tmp_path: Path) -> None:
     """The events may be there at the next start: who sent them again would have them twice."""
-    receipt = Waiting()
+    receipt = FakeReceipt()
     assert not await keeping(tmp_path, Slow()).keep("orders", [entry("1", receipt=receipt)])
     assert receipt.told == []
 
@@ -308,7 +300,7 @@ async def test_what_cannot_be_written_is_lost_and_said_and_others_are_kept(
     directory.touch()
     kept = keeping(directory)
     assert not await kept.keep("orders", [entry("1", receipt=receipt), entry("2", receipt=Journaled())])
-    assert receipt.told == []
+    assert receipt.told == [("lost", "1")]
     (lost, journaled) = messages(caplog)
     assert lost[0] == logging.CRITICAL
     assert lost[1].startswith("events could not be spilled: they are lost")

@@ -414,6 +414,20 @@ def test_an_entry_that_is_kept_elsewhere_stays_kept_when_it_is_spilled(tmp_path:
     assert not other.receipt.keeps(other)
 
 
+def test_a_loss_is_passed_on_to_who_waits_behind_a_line_that_is_nowhere(tmp_path: Path) -> None:
+    """Not before it is known: the file that is being written may be there at the next start."""
+    caller = FakeReceipt()
+    spilled = entry("1", receipt=caller)
+    file = spill(tmp_path).begin("orders", [spilled])
+    line = spilled.receipt
+    assert line is not None
+    line.lost(spilled)
+    assert caller.told == []
+    file.abandon()
+    line.lost(spilled)
+    assert caller.told == [("lost", "1")]
+
+
 # Spilled again.
 
 

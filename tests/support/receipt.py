@@ -21,6 +21,10 @@ class FakeReceipt:
         """It is on disk for the next start."""
         self.told.append(("kept", entry.event.id))
 
+    def lost(self, entry: Entry) -> None:
+        """It is nowhere."""
+        self.told.append(("lost", entry.event.id))
+
     def keeps(self, entry: Entry) -> bool:  # noqa: ARG002 - the receipt's signature
         """It keeps nothing."""
         return False

@@ -31,6 +31,11 @@ class FakeRecord:
         if self._caller is not None:
             self._caller.kept(entry)
 
+    def lost(self, entry: Entry) -> None:
+        """The record is gone."""
+        if self._caller is not None:
+            self._caller.lost(entry)
+
     def keeps(self, entry: Entry) -> bool:  # noqa: ARG002 - the receipt's signature
         """It does."""
         return True
