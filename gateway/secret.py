@@ -1,5 +1,9 @@
 """A text that must not be seen: keys, tokens, passwords."""
 
+from msgspec import Meta
+
+_SECRETS = "secrets"
+
 
 class Secret:
     """Holds a secret; prints as dots, so that no log line, error or page can leak it by accident."""
@@ -26,3 +30,15 @@ class Secret:
         return "••••••"
 
     __str__ = __repr__
+
+
+def with_secret(secret: str, *further: str) -> Meta:
+    """Marks a key that needs `secret` beside it, and the other way round; each of `further` needs both."""
+    return Meta(extra={_SECRETS: (secret, *further)})
+
+
+def secrets_of(extra: dict[str, object] | None) -> tuple[str, ...]:
+    """The secrets of a mark, the needed one first; none of any other."""
+    found = (extra or {}).get(_SECRETS, ())
+    assert isinstance(found, tuple), "made above"
+    return found

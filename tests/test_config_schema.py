@@ -329,6 +329,36 @@ def without(table: dict[str, Any], key: str) -> dict[str, Any]:
     return {name: value for name, value in table.items() if name != key}
 
 
+PAIRS = (
+    ("aws", "access_key_id", "secret_access_key", "session_token"),
+    ("alibaba", "access_key_id", "access_key_secret", "security_token"),
+    ("huawei", "access_key", "secret_key", "security_token"),
+)
+
+
+@pytest.mark.parametrize(("type_name", "key", "secret", "token"), PAIRS)
+def test_half_of_a_pair_of_credentials_is_refused_by_both(
+    type_name: str, key: str, secret: str, token: str, tmp_path: Path
+) -> None:
+    """Whichever half it is, wherever the secret stands; an empty one is none."""
+    path = tmp_path / "secret"
+    path.write_text(KEY)
+    in_file = {f"{secret}_file": str(path)}
+    right: list[dict[str, str]] = [
+        {key: "AKIDEXAMPLE", secret: KEY},
+        {key: "AKIDEXAMPLE", **in_file},
+        {key: "AKIDEXAMPLE", secret: KEY, token: "token"},
+        {key: "", secret: "", token: ""},
+        {key: "${NONE:-}"},
+        {secret: "${NONE:-}", token: "${NONE:-}"},
+    ]
+    wrong = [{key: "AKIDEXAMPLE"}, {secret: KEY}, in_file, {token: "token"}, {f"{token}_file": str(path)}]
+    for pair, is_right in [*((each, True) for each in right), *((each, False) for each in wrong)]:
+        tables = {"destinations": {"orders": {"type": type_name, **NEEDED[type_name], **pair}}}
+        assert (complaints(tables, INSTALLED) == []) is is_right, pair
+        assert is_accepted(tables, INSTALLED) is is_right, pair
+
+
 @pytest.mark.parametrize(("type_name", "key"), [("aws", "region"), ("huawei", "project_id")])
 def test_a_key_that_the_environment_may_tell_is_not_asked_for(
     type_name: str, key: str, monkeypatch: pytest.MonkeyPatch

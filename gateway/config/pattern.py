@@ -18,6 +18,9 @@ TEXT = rf"^(?:[^$]|\$\$|\$[^${{]|\$\{{{_NAME_OF_VARIABLE}(?::-(?:[^$}}]|\$+[^${{
 REFERENCE = rf"\$\{{{_NAME_OF_VARIABLE}(?::-[^}}]*)?\}}"
 """A string that takes at least a part of its value from the environment."""
 
+WRITTEN_OUT = "^[^$]+$"
+"""A string that says something, whatever the environment has."""
+
 NAME = "^[a-z0-9][a-z0-9_-]{0,63}$"
 """The name of a destination."""
 

@@ -14,7 +14,7 @@ from msgspec import NODEFAULT, Struct, inspect, structs
 from gateway.config import docstrings, pattern
 from gateway.config.listen import ListenAddress, SocketMode
 from gateway.config.model import Config, DestinationConfig
-from gateway.secret import Secret
+from gateway.secret import Secret, secrets_of
 from gateway.sender import SenderPlugin
 from gateway.units import MAY_BE_ZERO, Duration, Size
 
@@ -87,6 +87,7 @@ def _table(kind: type[Struct], beside: Mapping[str, Schema] | None = None) -> Sc
         if _is_secret(field.type):
             properties[f"{name}_file"] = _twin(name, field.type)
             refused += _refused_twins(name, required=field.required)
+        refused += _refused_alone(name, _secrets_beside(field.type))
     required = [f.encode_name for f in info.fields if _is_needed(f) and not _is_secret(f.type)]
     required = [*(name for name in ("type",) if name in (beside or {})), *required]
     table = {**_described(docstrings.of_class(kind)), **_object(properties, required)}
@@ -214,6 +215,31 @@ def _refused_twins(name: str, *, required: bool) -> list[Schema]:
     twin = f"{name}_file"
     neither: Schema = {"not": {"anyOf": [{"required": [name]}, {"required": [twin]}]}}
     return [{"required": [name, twin]}, *([neither] if required else [])]
+
+
+def _secrets_beside(kind: inspect.Type) -> tuple[str, ...]:
+    return secrets_of(kind.extra) if isinstance(kind, inspect.Metadata) else ()
+
+
+def _refused_alone(name: str, secrets: tuple[str, ...]) -> list[Schema]:
+    """A key without the first of its secrets, and any of them without it; an empty one is as good as none."""
+    if not secrets:
+        return []
+    written = [_written_out(name), {"not": _any_of([_present(secrets[0]), _present(f"{secrets[0]}_file")])}]
+    alone: list[Schema] = [{"allOf": written}]
+    for secret in secrets:
+        shown = _any_of([_written_out(secret), _present(f"{secret}_file")])
+        alone.append({"allOf": [shown, {"not": _present(name)}]})
+    return alone
+
+
+def _present(name: str) -> Schema:
+    return {"required": [name]}
+
+
+def _written_out(name: str) -> Schema:
+    """There, and not empty: what the environment says may be."""
+    return {**_present(name), "properties": {name: {"pattern": pattern.WRITTEN_OUT}}}
 
 
 def _is_secret(kind: inspect.Type) -> bool:

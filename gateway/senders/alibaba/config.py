@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from yarl import URL
 
 from gateway.errors import ConfigFault
-from gateway.secret import Secret
+from gateway.secret import Secret, with_secret
 from gateway.sender import Limits
 from gateway.senders.origin import ORIGIN_RULE, is_origin
 from gateway.units import Size
@@ -40,7 +40,7 @@ class AlibabaConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     endpoint: _Needed = ""
     """Scheme and host, and a port where it is not the scheme's own."""
     event_bus: _Needed = ""
-    access_key_id: str = ""
+    access_key_id: Annotated[str, with_secret("access_key_secret", "security_token")] = ""
     """Else the default chain: environment, OIDC, profiles, instance metadata, credentials URI."""
     access_key_secret: Secret = Secret("")
     security_token: Secret = Secret("")

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from yarl import URL
 
 from gateway.errors import ConfigFault
-from gateway.secret import Secret
+from gateway.secret import Secret, with_secret
 from gateway.sender import Limits
 from gateway.senders import sigv4a
 from gateway.senders.aws.entry import Detail
@@ -56,7 +56,7 @@ class AwsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Scheme, host and port, where it is not the region's own."""
     endpoint_id: str = ""
     """Of a global endpoint, like "abcde.veo": the first two labels of its host."""
-    access_key_id: str = ""
+    access_key_id: Annotated[str, with_secret("secret_access_key", "session_token")] = ""
     secret_access_key: Secret = Secret("")
     session_token: Secret = Secret("")
     max_request_bytes: Size = Size(256 << 10)

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from yarl import URL
 
 from gateway.errors import ConfigFault
-from gateway.secret import Secret
+from gateway.secret import Secret, with_secret
 from gateway.sender import Limits
 from gateway.senders.huawei.entry import COMMA_BYTES, Extensions
 from gateway.senders.origin import ORIGIN_RULE, is_origin
@@ -52,12 +52,12 @@ class HuaweiConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Else from HUAWEICLOUD_SDK_PROJECT_ID."""
     channel_id: _Needed = ""
     extensions: Extensions = Extensions.SEND
-    access_key: str = ""
+    access_key: Annotated[str, with_secret("secret_key", "security_token")] = ""
     secret_key: Secret = Secret("")
     security_token: Secret = Secret("")
     token: Secret = Secret("")
     """Sent as X-Auth-Token until a reload brings another."""
-    user: str = ""
+    user: Annotated[str, with_secret("password")] = ""
     """With `password` and `domain`, the account's name: tokens are fetched from IAM."""
     password: Secret = Secret("")
     domain: str = ""
