@@ -1,6 +1,7 @@
 """The configuration file as a JSON Schema (draft 2020-12), so that editors complete and check it.
 
-It accepts whatever `parse` accepts; what needs more than one value to be seen as wrong, it lets pass.
+It accepts whatever `parse` accepts; what needs more than one value to be seen as wrong, it lets
+pass, but for half of a pair of credentials.
 Everything stands where it is used, for taplo, which most editors ask about TOML, drops what is written
 beside a `$ref`, knows no `if`, and completes nothing inside an object that has an `allOf`.
 """
@@ -225,11 +226,11 @@ def _refused_alone(name: str, secrets: tuple[str, ...]) -> list[Schema]:
     """A key without the first of its secrets, and any of them without it; an empty one is as good as none."""
     if not secrets:
         return []
-    written = [_written_out(name), {"not": _any_of([_present(secrets[0]), _present(f"{secrets[0]}_file")])}]
-    alone: list[Schema] = [{"allOf": written}]
+    needed = [_present(secrets[0]), _present(f"{secrets[0]}_file")]
+    alone: list[Schema] = [{**_written_out(name), "not": {"anyOf": needed}}]
     for secret in secrets:
-        shown = _any_of([_written_out(secret), _present(f"{secret}_file")])
-        alone.append({"allOf": [shown, {"not": _present(name)}]})
+        shown = [_written_out(secret), _present(f"{secret}_file")]
+        alone.append({"anyOf": shown, "not": _present(name)})
     return alone
 
 
