@@ -2,7 +2,7 @@
 
 from msgspec import Meta
 
-_SECRETS = "secrets"
+_SECRETS = "gateway.secrets"
 
 
 class Secret:
