@@ -23,7 +23,7 @@ from benchmarks.load import producer
 from benchmarks.load.environment import Environment
 from benchmarks.load.processors import Processors
 from benchmarks.load.producer import Mode
-from benchmarks.load.server import BenchmarkError, Server
+from benchmarks.load.server import ROOT, BenchmarkError, Server
 from benchmarks.load.subjects import Place, aws, aws_by_default_chain, gateway, python, read_accounts
 from gateway.pipeline.buffer import EVENT_OVERHEAD_BYTES
 
@@ -62,6 +62,9 @@ class Memory(Struct, frozen=True):
 
     idle_bytes: int
     default_chain_bytes: int
+    """With what ships and nothing else."""
+    with_awscrt_bytes: int
+    """The same with the extra for SigV4A, which botocore loads wherever it is installed."""
     full: FullBuffer | None
     """None: there was no wrk to fill it."""
 
@@ -70,6 +73,7 @@ class Memory(Struct, frozen=True):
         yield f"{'resident memory':44}{'MiB':>8}{'aim':>8}"
         yield _line("idle, one aws destination", self.idle_bytes, IDLE_AIM_MIB)
         yield _line("the same, credentials of the default chain", self.default_chain_bytes, IDLE_AIM_MIB)
+        yield f"{'and with the extra sigv4a installed':44}{self.with_awscrt_bytes / MIB:8.1f}"
         if self.full is None:
             return
         yield _line("64 MiB buffer full, bus down", self.full.resident_bytes, FULL_AIM_MIB)
@@ -86,18 +90,21 @@ def _line(situation: str, resident_bytes: int, aim_mib: float) -> str:
 
 
 def measure(processors: Processors) -> Memory:
-    """Start three gateways one after the other. Raises BenchmarkError if one does not do as it should."""
+    """Start four gateways one after the other. Raises BenchmarkError if one does not do as it should."""
     with TemporaryDirectory(prefix="gateway-memory-") as name:
         directory = Path(name)
         bus = Server(python("benchmarks.load.bus"), processor=processors.load, log=directory / "bus.log")
         with bus:
             idle = _idle_bytes(_place(directory, "idle", bus.url), processors)
-            chain = _default_chain_bytes(_place(directory, "chain", bus.url), processors)
+            chain = _default_chain_bytes(
+                _place(directory, "chain", bus.url), processors, {"PYTHONPATH": _without_awscrt(directory)}
+            )
+            with_awscrt = _default_chain_bytes(_place(directory, "crt", bus.url), processors, {})
         full = None
         if producer.is_available():
             with unused_address() as nowhere:
                 full = fill(_place(directory, "full", nowhere), processors)
-    return Memory(idle, chain, full)
+    return Memory(idle, chain, with_awscrt, full)
 
 
 def _place(directory: Path, name: str, bus_url: str) -> Place:
@@ -127,10 +134,18 @@ def _idle_bytes(place: Place, processors: Processors) -> int:
         return server.resident_bytes()
 
 
-def _default_chain_bytes(place: Place, processors: Processors) -> int:
+def _without_awscrt(directory: Path) -> str:
+    """A path for modules on which awscrt cannot be imported, as where the extra is not installed."""
+    hidden = directory / "modules"
+    hidden.mkdir()
+    (hidden / "awscrt.py").write_text("raise ImportError\n")
+    return os.pathsep.join([str(hidden), str(ROOT)])
+
+
+def _default_chain_bytes(place: Place, processors: Processors, environment: Mapping[str, str]) -> int:
     """With keys in the environment, where the chain looks first."""
     destination = aws_by_default_chain(place.bus_url)
-    with _start(place, processors, destination, environment=EXAMPLE_KEYS) as server:
+    with _start(place, processors, destination, environment={**EXAMPLE_KEYS, **environment}) as server:
         _post(server)
         _wait_for_delivery(server)
         return server.resident_bytes()

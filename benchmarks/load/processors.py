@@ -26,10 +26,10 @@ class Processors(Struct, frozen=True):
 
 
 @contextmanager
-def pinned_to(processor: int) -> Iterator[None]:
-    """What is started within runs there from its first instruction: children inherit it."""
+def pinned_to(processor: int | None) -> Iterator[None]:
+    """What is started within runs there from its first instruction: children inherit it. None: on any."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {processor})
+    os.sched_setaffinity(0, range(os.cpu_count() or 1) if processor is None else {processor})
     try:
         yield
     finally:

@@ -32,7 +32,7 @@ class Server:
         self,
         arguments: Sequence[str],
         *,
-        processor: int,
+        processor: int | None,
         log: Path,
         environment: Mapping[str, str] | None = None,
         root: Path = ROOT,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from benchmarks.load.server import BenchmarkError, Server
 
@@ -28,6 +28,8 @@ class Subject(Struct, frozen=True):
     keeps_accounts: bool = True
     """Whether `/metrics` tells what it accepted and delivered."""
     uses_bus: bool = True
+    is_pinned: bool = True
+    """To one processor; else it has all, as several workers need them."""
     deducted_microseconds: float = 0.0
     """Of each event's CPU time: spent on purpose."""
 
@@ -175,7 +177,8 @@ JOURNALED = Subject(
 DELIVERED = to_file(", answering when delivered", WAITING)
 TO_AWS = to_bus("aws")
 TO_FILE_BY_TWO = to_file(" by two workers", workers=2)
-TO_AWS_BY_TWO = to_bus("aws", " by two workers", workers=2)
+TO_AWS_BY_ONE = structs.replace(to_bus("aws", " by one worker", ROOM), is_pinned=False)
+TO_AWS_BY_TWO = structs.replace(to_bus("aws", " by two workers", ROOM, workers=2), is_pinned=False)
 DELIVERED_TO_AWS = to_bus("aws", ", answering when delivered", WAITING)
 OBVIOUS = Subject("obvious gateway", lambda place: python("benchmarks.load.obvious", place.bus_url))
 

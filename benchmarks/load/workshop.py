@@ -82,7 +82,8 @@ class Workshop:
             directory = self._directory / str(len(self._servers))
             directory.mkdir()
             command = subject.command(Place(directory, self._bus.url))
-            server = Server(command, processor=self.processors.server, log=directory / "log", root=self._root)
+            processor = self.processors.server if subject.is_pinned else None
+            server = Server(command, processor=processor, log=directory / "log", root=self._root)
             self._servers[subject.name] = self._stack.enter_context(server)
         return self._servers[subject.name]
 

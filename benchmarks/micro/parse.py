@@ -14,7 +14,7 @@ from time import process_time
 import msgspec
 import orjson
 
-from gateway.cloudevents.http import Headers, content_mode, read_events
+from gateway.cloudevents.http import Headers, read_events, read_head
 
 REPEATS = 7
 SECONDS_A_REPEAT = 0.15
@@ -51,7 +51,7 @@ def request_headers(content_type: bytes) -> Headers:
 
 
 def read(headers: Headers, body: bytes) -> None:
-    read_events(content_mode(headers), headers, body, received_at=1.0)
+    read_events(read_head(headers), body, received_at=1.0)
 
 
 def microseconds(call: Callable[[], object]) -> float:
