@@ -39,9 +39,9 @@ string of a schema can be."""
 
 _REQUIRED: Json = {"type": "string", "minLength": 1, "pattern": _STRING}
 _OPTIONAL: Json = {"type": ["string", "null"], "minLength": 1, "pattern": _STRING}
-_TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110's word for a run of name characters
-_MEDIA_TYPE = rf"^{_TOKEN}/{_TOKEN}$"
-_JSON_TYPE = rf"^{_TOKEN}/(?:{_TOKEN}\+)?[Jj][Ss][Oo][Nn]$"
+_NAME = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_MEDIA_TYPE = rf"^{_NAME}/{_NAME}$"
+_JSON_TYPE = rf"^{_NAME}/(?:{_NAME}\+)?[Jj][Ss][Oo][Nn]$"
 _BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 
 _ATTRIBUTES: Json = {
