@@ -14,7 +14,8 @@ from time import process_time
 import msgspec
 import orjson
 
-from gateway.cloudevents.http import Headers, read_events, read_head
+from gateway.cloudevents.binary import Headers
+from gateway.cloudevents.http import read_events, read_head
 
 REPEATS = 7
 SECONDS_A_REPEAT = 0.15

@@ -5,7 +5,7 @@ Texts come in, reasons go out: nothing here knows HTTP, JSON or where a text cam
 
 import re
 from calendar import isleap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from functools import lru_cache
 
@@ -126,14 +126,6 @@ _RULES: dict[str, tuple[Reason, Callable[[str], bool]]] = {
 def rules_for(names: Iterable[str]) -> list[tuple[str, Callable[[str], bool]]]:
     """What the values of those of the attributes must obey that must be more than Strings."""
     return [(name, _RULES[name][1]) for name in names if name in _RULES]
-
-
-def obey_rules(attributes: Mapping[str, str]) -> bool:
-    """Whether those of `attributes` obey their rule whose values must be more than Strings."""
-    for name, (_, obeys) in _RULES.items():
-        if (text := attributes.get(name)) is not None and not obeys(text):
-            return False
-    return True
 
 
 def value_fault(name: str, text: str) -> Reason | None:

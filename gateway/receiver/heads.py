@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from gateway.cloudevents.http import AttributeForm, ContentMode, Envelope
+from gateway.cloudevents.binary import AttributeForm
+from gateway.cloudevents.http import ContentMode, Envelope
 from gateway.cloudevents.trace import read_trace
 from gateway.receiver.framing import Headers
 from gateway.receiver.limits import ReceiverLimits

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.cloudevents.http import Headers, read_events, read_head
+from gateway.cloudevents.binary import Headers
+from gateway.cloudevents.http import read_events, read_head
 from gateway.cloudevents.json import read_batch, read_event
 from gateway.errors import InvalidEventError
 from gateway.event import Event

@@ -2,7 +2,8 @@
 
 import pytest
 
-from gateway.cloudevents.http import ContentMode, Headers, content_mode
+from gateway.cloudevents.binary import Headers
+from gateway.cloudevents.http import ContentMode, content_mode
 from gateway.errors import UnsupportedMediaTypeError
 from tests.cloudevents.build import body, findings, headers, refusal, request
 
