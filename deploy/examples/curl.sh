@@ -7,7 +7,7 @@ traceparent=00-$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')-$(od -An -N8 -tx1 
 # Tells what it posts, and the answer's body and status.
 once() { printf '%s: ' "$1"; shift; curl --silent --show-error --max-time 10 --write-out '%{http_code}\n' "$url" "$@"; }
 # The same, and again where that may help (503, 408, no connection), when Retry-After says, four times at most.
-post() { once "$@" --retry 4 --retry-connrefused --retry-max-time 30; }
+post() { once "$@" --retry 4 --retry-connrefused --retry-max-time 300; }
 
 # One event, its attributes in headers; one, all of it JSON; several, in one request, taken whole or not at all.
 # The id says which event it is: the same in every attempt, and in no other event of this source.

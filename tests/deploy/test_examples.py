@@ -5,7 +5,11 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,7 @@ import pytest
 from msgspec import Struct
 
 from gateway.emulators.aws import AwsEmulator
+from gateway.pipeline.forecast import RETRY_AFTER_MAX_SECONDS
 from tests.producers.javascript import node_with_sdk
 from tests.senders.scripted_server import HangUp, Received, ScriptedServer, http_answer
 from tests.support.process import GatewayProcess, aws_destination, scrape, until_held_is
@@ -24,7 +29,6 @@ EXAMPLES = ROOT / "deploy" / "examples"
 SECONDS = 30.0
 ATTEMPTS = 5
 
-NO_ROOM = http_answer(status=503, Retry_After="0")
 ACCEPTED = http_answer(status=202)
 UNPRINTABLE = "\x01"
 """Of an order of this name the gateway takes no event: no attribute may have such a character."""
@@ -59,20 +63,47 @@ Program = Callable[[Path], Sequence[str]]
 services = pytest.mark.parametrize("program", [python, javascript])
 
 
-async def run(command: Sequence[str], url: str, *orders: str) -> Done:
-    """The program to its end, posting to `url`."""
+@asynccontextmanager
+async def started(command: Sequence[str], url: str, *orders: str) -> AsyncIterator[Process]:
+    """The program, posting to `url`; killed where it outlasts the block."""
+    environment = {**os.environ, "GATEWAY_URL": url}
     process = await asyncio.create_subprocess_exec(
-        *command, *orders, env={**os.environ, "GATEWAY_URL": url},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
+        *command, *orders, env=environment, stdout=PIPE, stderr=STDOUT
+    )
     try:
-        said, _ = await asyncio.wait_for(process.communicate(), SECONDS)
+        yield process
     finally:
         if process.returncode is None:
             process.kill()
-            await process.wait()
+            await process.communicate()
+
+
+async def run(command: Sequence[str], url: str, *orders: str) -> Done:
+    """The program to its end."""
+    async with started(command, url, *orders) as process:
+        said, _ = await asyncio.wait_for(process.communicate(), SECONDS)
     assert process.returncode is not None
     return Done(process.returncode, said.decode())
+
+
+async def delays(command: Sequence[str], url: str, count: int) -> list[float]:
+    """Seconds that the program says it will wait, the first `count` times; the last is not waited for."""
+    async with started(command, url, "1001") as process:
+        assert process.stdout is not None
+        lines = [await asyncio.wait_for(process.stdout.readline(), SECONDS) for _ in range(count)]
+    return [float(re.findall(r"again in (.+) s", line.decode())[0]) for line in lines]
+
+
+def no_room(retry_after: str) -> bytes:
+    return http_answer(status=503, Retry_After=retry_after)
+
+
+def date_in(seconds: float) -> str:
+    """So far from now, as RFC 9110 (5.6.7) writes it."""
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+
+
+NO_ROOM = no_room("0")
 
 
 def arrived(bus: AwsEmulator) -> dict[str, dict[str, Any]]:
@@ -133,6 +164,27 @@ async def test_what_finds_no_room_is_posted_again_the_same_when_retry_after_says
     assert len({request.body for request in server.received}) == 4
     assert done.said.count("1001-created: 503, again in 0.0 s") == 2
     assert server.connections <= 2
+
+
+@services
+async def test_a_retry_after_that_says_nothing_leaves_the_backoff(program: Program, tmp_path: Path) -> None:
+    """Neither nonsense nor a date that is over; and of a number only so much as a gateway ever says."""
+    poor = map(no_room, ("-1", date_in(-3600), "86400"))
+    async with ScriptedServer(*poor) as server:
+        assert await delays(program(tmp_path), server.url, 3) == [0.1, 0.4, RETRY_AFTER_MAX_SECONDS]
+
+
+@services
+@pytest.mark.parametrize(
+    ("ahead", "least", "most"), [(55, 20, 55), (86_400, RETRY_AFTER_MAX_SECONDS, RETRY_AFTER_MAX_SECONDS)]
+)
+async def test_a_retry_after_may_be_a_date(
+    program: Program, ahead: float, least: float, most: float, tmp_path: Path
+) -> None:
+    """As a proxy writes it: until then, but no longer than a gateway would ask."""
+    async with ScriptedServer(no_room(date_in(ahead))) as server:
+        (seconds,) = await delays(program(tmp_path), server.url, 1)
+    assert least <= seconds <= most
 
 
 @services

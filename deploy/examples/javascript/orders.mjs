@@ -11,7 +11,7 @@ const TIMEOUT_MS = 10_000; // longer than the longest `Prefer: wait`
 const ACCEPTED = [200, 202];
 const [NO_ANSWER, TOO_SLOW, NO_ROOM] = [0, 408, 503]; // worth another attempt; nothing else is
 const BACKOFFS_MS = [100, 400, 1_600, 6_400];
-const MAX_DELAY_MS = 10_000;
+const MAX_DELAY_MS = 60_000; // the most that the gateway asks for; a proxy may ask for more
 
 /** Tells of an order. The id is made of it, so that it is the same again after a crash of ours. */
 function happened(what, order) {
@@ -37,7 +37,7 @@ async function post(event, headers) {
       return true;
     }
     if (backoff === undefined || ![NO_ANSWER, TOO_SLOW, NO_ROOM].includes(answer.status)) break;
-    const delay = Math.min(answer.retryAfter === null ? backoff : answer.retryAfter * 1000, MAX_DELAY_MS);
+    const delay = Math.min(millisecondsOf(answer.retryAfter ?? "", backoff), MAX_DELAY_MS);
     console.error(`WARNING ${event.id}: ${answer.status}, again in ${(delay / 1000).toFixed(1)} s`);
     await sleep(delay * (1 + Math.random() / 5)); // so that not all come at once
   }
@@ -55,6 +55,13 @@ async function attempt(body, headers) {
   } catch (error) {
     return { status: NO_ANSWER, text: String(error.cause ?? error), retryAfter: null };
   }
+}
+
+/** What a Retry-After asks for, a number or (a proxy's) a date; the backoff where it asks for nothing. */
+function millisecondsOf(retryAfter, backoff) {
+  if (/^\d+$/.test(retryAfter)) return retryAfter * 1000;
+  const delay = retryAfter.endsWith("GMT") ? Date.parse(retryAfter) - Date.now() : NaN;
+  return delay > 0 ? delay : backoff;
 }
 
 let isPosted = true;

@@ -9,7 +9,9 @@ import os
 import random
 import secrets
 import sys
+import time
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 from cloudevents.core.bindings.http import to_structured_event
@@ -20,7 +22,7 @@ TIMEOUT = ClientTimeout(total=10)  # longer than the longest `Prefer: wait`
 ACCEPTED = {200, 202}
 NO_ANSWER, TOO_SLOW, NO_ROOM = 0, 408, 503  # worth another attempt; nothing else is
 BACKOFFS_SECONDS = (0.1, 0.4, 1.6, 6.4)
-MAX_DELAY_SECONDS = 10.0
+MAX_DELAY_SECONDS = 60.0  # the most that the gateway asks for; a proxy may ask for more
 
 log = logging.getLogger("orders")
 
@@ -42,7 +44,7 @@ async def post(session: ClientSession, event: CloudEvent, **headers: str) -> boo
             return True
         if backoff is None or status not in {NO_ANSWER, TOO_SLOW, NO_ROOM}:
             break
-        delay = min(backoff if retry_after is None else float(retry_after), MAX_DELAY_SECONDS)
+        delay = min(seconds_of(retry_after, backoff), MAX_DELAY_SECONDS)
         log.warning("%s: %d, again in %.1f s", event.get_id(), status, delay)
         await asyncio.sleep(delay * random.uniform(1, 1.2))  # noqa: S311 - so that not all come at once
     # 4xx is a bug of ours. After 502 the gateway has it in its dead letters: it is not posted again.
@@ -53,12 +55,24 @@ async def post(session: ClientSession, event: CloudEvent, **headers: str) -> boo
 async def attempt(
     session: ClientSession, body: bytes, headers: dict[str, str]
 ) -> tuple[int, str, str | None]:
-    """Post once: the status, the answer's text, and the seconds of its Retry-After."""
+    """Post once: the status, the answer's text, and its Retry-After."""
     try:
         async with session.post("/events", data=body, headers=headers) as answer:
             return answer.status, await answer.text(), answer.headers.get("Retry-After")
     except (ClientError, TimeoutError) as error:
         return NO_ANSWER, f"{type(error).__name__}: {error}", None
+
+
+def seconds_of(retry_after: str | None, backoff: float) -> float:
+    """What a Retry-After asks for, a number or (a proxy's) a date; the backoff where it asks for nothing."""
+    text = retry_after or ""
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        seconds = parsedate_to_datetime(text).timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return backoff
+    return seconds if seconds > 0 else backoff
 
 
 async def main(orders: list[str]) -> bool:
