@@ -8,8 +8,8 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -86,7 +86,9 @@ class DeadLetterFiles:
     """JSON lines in `directory`, at most `max_bytes` of them: beyond that the oldest file goes.
 
     The file being written is locked (flock) until another one is begun or the process ends, so that
-    whoever replays or removes letters can tell which file is still growing.
+    whoever replays or removes letters can tell which file is still growing. Several workers may have one
+    directory: the bound is that of all their files, and they write in turns, so that what one drops for
+    room holds nothing that another is just writing, and each letter dropped is counted by one of them.
     """
 
     def __init__(
@@ -119,9 +121,10 @@ class DeadLetterFiles:
 
     def _append(self, text: bytes) -> int:
         disk.make_directory(self._directory)
-        path = self._file_for(len(text))
-        self._make_room(len(text), path)
-        disk.append(path, text)
+        with _turn(self._directory):
+            path = self._file_for(len(text))
+            self._make_room(len(text), path)
+            disk.append(path, text)
         dropped, self._dropped = self._dropped, 0
         return dropped
 
@@ -157,11 +160,19 @@ class DeadLetterFiles:
                 break
             if file == current:
                 continue
-            letters = _letters_in(file)
-            file.unlink(missing_ok=True)
-            notes_of(file).unlink(missing_ok=True)
+            self._dropped += _drop(file)
             excess -= held
-            self._dropped += letters
+
+
+@contextmanager
+def _turn(directory: Path) -> Iterator[None]:
+    """Wait until no other worker writes in the directory; none begins meanwhile. Raises OSError."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _begin_locked(path: Path) -> int:
@@ -191,13 +202,18 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _letters_in(path: Path) -> int:
-    """How many letters nobody keeps when the file goes: not those replayed or purged."""
+def _drop(path: Path) -> int:
+    """Remove the file; how many letters nobody keeps then: not those replayed or purged.
+
+    None if a replay or a purge, which wait for no turn, has removed it first: that has told its letters.
+    """
     try:
         lines = path.read_bytes().split(b"\n")
+        path.unlink()
     except FileNotFoundError:
         return 0
     replayed = read_notes(path)
+    notes_of(path).unlink(missing_ok=True)
     return sum([1 for number, line in enumerate(lines, 1) if line and number not in replayed])
 
 

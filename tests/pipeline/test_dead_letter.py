@@ -121,6 +121,23 @@ def test_files_begun_at_the_same_moment_do_not_take_each_others_names(tmp_path: 
     assert found == {"20260101T000000.000001Z.jsonl": "0", "20260101T000000.000002Z.jsonl": "1"}
 
 
+def test_workers_that_share_a_directory_count_each_letter_once(tmp_path: Path) -> None:
+    """However they make room at once: what was written is kept, or one of them says that it is dropped."""
+    size = len(one_line(msgspec.json.encode(letter(event("1")))))
+    bound, each = 2 * FILES * size, 60
+
+    async def work(files: DeadLetterFiles) -> int:
+        return sum([await files.write([letter(event(str(number)))]) for number in range(each)])
+
+    async def scenario() -> list[int]:
+        return await asyncio.gather(*[work(DeadLetterFiles(tmp_path, max_bytes=bound)) for _ in range(4)])
+
+    dropped = sum(asyncio.run(scenario()))
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= bound
+    assert len(lines(tmp_path)) + dropped == 4 * each
+    assert lines(tmp_path)
+
+
 def test_a_letter_larger_than_the_bound_is_kept_all_the_same(tmp_path: Path) -> None:
     """It is the newest; the older ones go."""
     files = DeadLetterFiles(tmp_path, max_bytes=1000)
