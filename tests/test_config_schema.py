@@ -303,6 +303,14 @@ def test_a_request_holds_no_more_events_than_the_bus_takes(type_name: str) -> No
         assert is_accepted(tables, INSTALLED) is is_right
 
 
+def test_a_file_takes_any_number_of_events_but_none() -> None:
+    """By both: a file has no highest number of its own."""
+    for events, is_right in ((0, False), (1, True), (1_000_000, True)):
+        tables = {"destinations": {"orders": {"type": "file", "max_request_events": events}}}
+        assert (complaints(tables, INSTALLED) == []) is is_right
+        assert is_accepted(tables, INSTALLED) is is_right
+
+
 @pytest.mark.parametrize(
     ("type_name", "key"),
     [

@@ -8,8 +8,9 @@ import select
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from gateway.entry import Batch
 from gateway.errors import BlockedError, ConfigFault, EventTooLargeError, Fault, Reason, UnavailableError
@@ -29,7 +30,7 @@ class FileConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     path: str = STANDARD_OUTPUT
     """A file, appended to and made where it is missing, or "-"."""
     max_request_bytes: Size = Size(4 << 20)
-    max_request_events: int = 500
+    max_request_events: Annotated[int, Meta(extra_json_schema={"minimum": 1})] = 500
     max_event_bytes: Size | None = None
     """None: as much as a batch may hold."""
 
