@@ -39,7 +39,7 @@ def census(
         seconds_to_full=seconds_to_full(room, filling_per_second=accepted_per_second - released_per_second),
         requests_saved=counters.requests_saved + backlog.requests_saved,
         in_flight_limit=pressure.limit,
-        requests_in_flight=len(in_flight),
+        requests_in_flight=len(in_flight.tasks),
         requests_per_second_limit=pressure.requests_per_second_limit,
         accepted_per_second=accepted_per_second,
         delivered_per_second=account.delivered_rate.per_second(counters.delivered, now),

@@ -178,7 +178,7 @@ class Destination:
             self._backlog.put_back(waiting)
         else:
             self._put_back_measured(waiting)
-            self._retirement.begin(close_after(self._in_flight.tasks_of(former), former))
+            self._retirement.begin(close_after(self._in_flight.change_sender(), former))
         self._wake.set()
 
     def bury_in(self, dead_letters: DeadLetters) -> None:

@@ -1,7 +1,7 @@
 """The requests to a bus that are out: each with its task, its entries and the sender that it went by."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from msgspec import Struct
 
@@ -25,23 +25,27 @@ class Request(Struct, eq=False):
 
 
 class InFlight:
-    """What is out, oldest first."""
+    """What is out, oldest first: by the sender in use, and apart from that by former ones.
+
+    How a bus answers, and how many requests it bears, says nothing of another.
+    """
 
     def __init__(self) -> None:
         self._requests: dict[Request, None] = {}
+        self._former: dict[Request, None] = {}
 
     def __len__(self) -> int:
-        """How many requests."""
+        """How many requests by the sender in use."""
         return len(self._requests)
 
     @property
     def tasks(self) -> Collection[asyncio.Task[None]]:
-        """The task of each."""
-        return [request.task for request in self._requests if request.task is not None]
+        """The task of each, whichever sender it went by."""
+        return _tasks([*self._former, *self._requests])
 
     def entries(self) -> list[Entry]:
-        """The entries of all."""
-        return [entry for request in self._requests for entry in request.entries]
+        """The entries of all, whichever sender they went by."""
+        return [entry for request in (*self._former, *self._requests) for entry in request.entries]
 
     def begin(self, entries: Sequence[Entry], sender: Sender) -> Request:
         """A request goes out."""
@@ -50,7 +54,7 @@ class InFlight:
         return request
 
     def give_up_others(self, answered: Request, now: float) -> None:
-        """The bus answers again: those that it has not answered are timed out, and go once more."""
+        """The bus in use answers again: those that it has not answered are timed out, and go once more."""
         for request in self._requests:
             timeout = request.timeout
             if request is not answered and timeout is not None and not timeout.expired():
@@ -58,15 +62,24 @@ class InFlight:
 
     def end(self, request: Request) -> None:
         """It is answered."""
-        del self._requests[request]
+        if request in self._requests:
+            del self._requests[request]
+        else:
+            del self._former[request]
 
-    def tasks_of(self, sender: Sender) -> Collection[asyncio.Task[None]]:
-        """Those that went by that sender."""
-        sent = [request.task for request in self._requests if request.sender is sender]
-        return [task for task in sent if task is not None]
+    def change_sender(self) -> Collection[asyncio.Task[None]]:
+        """Another sender is in use from now on; the tasks of what is still out by the one before."""
+        former, self._requests = self._requests, {}
+        self._former |= former
+        return _tasks(former)
 
     def give_back(self) -> list[Entry]:
         """The entries of all, no longer in flight."""
         entries = self.entries()
+        self._former.clear()
         self._requests.clear()
         return entries
+
+
+def _tasks(requests: Iterable[Request]) -> Collection[asyncio.Task[None]]:
+    return [request.task for request in requests if request.task is not None]

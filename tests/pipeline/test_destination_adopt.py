@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from gateway.errors import BlockedError, RefusedError
+from gateway.errors import BlockedError, RefusedError, UnavailableError
 from gateway.event import Event
 from gateway.sender import Delivered, Hold, Limits, Outcome, Rejected, Retry
 from tests.pipeline.desk import running
@@ -15,6 +15,8 @@ from tests.support.dead_letters import FakeDeadLetters
 from tests.support.sender import UNDELIVERABLE_TYPE, FakeSender, Step
 
 SLOW = Step(Delivered(), seconds=5.0)
+UNANSWERED = Step(Delivered(), seconds=3600.0)
+DOWN = UnavailableError("connection_failed")
 SMALL = Limits(max_entries=2, max_bytes=400, max_entry_bytes=400)
 
 
@@ -146,6 +148,72 @@ async def test_less_room_than_is_held_refuses_until_enough_is_settled() -> None:
         await until(6.0)
         assert desk.destination.has_room(5, 0)
         assert desk.counters.delivered == 10
+
+
+@on_virtual_clock
+async def test_the_new_bus_gets_its_events_though_the_former_one_answers_nothing() -> None:
+    """Requests that the former one leaves open are no requests of the new one's."""
+    former, new = FakeSender(always=UNANSWERED), FakeSender()
+    async with running(former) as desk:
+        desk.accept_many(20)
+        await until(1.0)
+        assert former.in_flight == desk.destination.statistics().in_flight_limit == 2
+        desk.destination.adopt(new, settings())
+        desk.accept("late")
+        await until(2.0)
+        assert new.taken == ["late"]
+        assert desk.destination.statistics().requests_in_flight == 2
+
+
+@on_virtual_clock
+async def test_a_new_bus_that_sends_when_idle_is_idle_whatever_the_former_one_does() -> None:
+    """Nothing is in flight to it, so nothing is to be waited for."""
+    former, new = FakeSender(always=UNANSWERED), FakeSender()
+    tuned = settings(sends_when_idle=True, flush_interval_seconds=60.0)
+    async with running(former, tuned) as desk:
+        desk.accept("1")
+        await until(1.0)
+        desk.destination.adopt(new, tuned)
+        desk.accept("2")
+        await until(2.0)
+        assert new.times == [1.0]
+
+
+@on_virtual_clock
+async def test_the_return_of_the_new_bus_gives_up_no_request_of_the_former_one() -> None:
+    """What the former one takes after all is not sent twice."""
+    former, new = FakeSender(always=Step(Delivered(), seconds=8.0)), FakeSender(always=DOWN)
+    async with running(former) as desk:
+        desk.accept("slow")
+        await until(1.0)
+        desk.destination.adopt(new, settings())
+        for second in (2, 3, 4):
+            desk.accept(str(second))
+            await until(float(second))
+        assert desk.destination.statistics().health == "down"
+        new.answer_always(Delivered())
+        await until(7.0)
+        assert sorted(new.taken) == ["2", "3", "4"]
+        await until(9.0)
+        assert former.taken == ["slow"]
+        assert desk.counters.delivered == desk.counters.accepted == 4
+
+
+@on_virtual_clock
+async def test_the_end_gives_back_what_is_out_by_former_senders() -> None:
+    """By whichever of them: it is not settled, and is sent again in the next life."""
+    first, second, third = (FakeSender(always=UNANSWERED) for _ in range(3))
+    async with running(first) as desk:
+        for event_id, successor in (("1", second), ("2", third)):
+            desk.accept(event_id)
+            await until(float(event_id))
+            desk.destination.adopt(successor, settings())
+        desk.accept("3")
+        await until(3.0)
+        held = [entry.event.id for entry in desk.destination.entries()]
+        left = [entry.event.id for entry in await desk.destination.stop()]
+        assert held == left == ["1", "2", "3"]
+        assert desk.destination.statistics().requests_in_flight == 0
 
 
 @on_virtual_clock
