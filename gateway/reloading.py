@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
-from msgspec.structs import replace
+from msgspec import Struct
 
 from gateway.config import Config
 from gateway.config.change import Change
@@ -34,6 +34,13 @@ class Reads(Enum):
     """And certificates, with the file as it was taken up last."""
 
 
+class Refusal(Struct, frozen=True):
+    """What was wrong with what was read, at that wall-clock second since the epoch."""
+
+    at: float
+    faults: Sequence[str]
+
+
 class Reloading:
     """Reads the configuration again and has it applied, one at a time; says in the log what came of it.
 
@@ -46,9 +53,9 @@ class Reloading:
         self._source = source
         self._apply = apply
         self._wall_clock = wall_clock
-        self._last = ReloadStatistics(at=wall_clock(), succeeded_at=wall_clock())
-        self._refused: Reads | None = None
-        """What the last reload had read, if it was refused."""
+        self._succeeded_at = wall_clock()
+        self._refusals: dict[Reads, Refusal] = {}
+        """The last of each kind of reading, until what was wrong is read again."""
         self._one_at_a_time = asyncio.Lock()
         self._asked: set[asyncio.Task[None]] = set()
 
@@ -79,11 +86,17 @@ class Reloading:
 
     def statistics(self) -> ReloadStatistics:
         """What came of the last reload; one that was refused stands until what was wrong is read again."""
-        return self._last
+        refusals = self._refusals.values()
+        faults = dict.fromkeys(fault for refusal in refusals for fault in refusal.faults)  # each once
+        return ReloadStatistics(
+            at=max((refusal.at for refusal in refusals), default=self._succeeded_at),
+            succeeded_at=self._succeeded_at,
+            faults=tuple(faults),
+        )
 
     def status(self) -> Mapping[str, Any]:
         """The same for `/status`."""
-        last = self._last
+        last = self.statistics()
         at = datetime.fromtimestamp(last.at, UTC).isoformat(timespec="seconds")
         return {"at": at, "successful": last.was_successful, "faults": last.faults}
 
@@ -109,11 +122,13 @@ class Reloading:
     def _note(self, what: Reads, faults: Sequence[str]) -> None:
         now = self._wall_clock()
         if faults:
-            self._last = replace(self._last, at=now, faults=tuple(faults))
-            self._refused = what
-        elif (what, self._refused) != (Reads.SECRETS, Reads.FILE):  # a new secret makes no bad file good
-            self._last = ReloadStatistics(at=now, succeeded_at=now)
-            self._refused = None
+            self._refusals[what] = Refusal(now, faults)
+            return
+        if what is Reads.FILE:
+            self._refusals.clear()  # the secrets are read with it
+        self._refusals.pop(Reads.SECRETS, None)
+        if not self._refusals:  # a new secret makes no bad file good
+            self._succeeded_at = now
 
 
 def _tell(change: Change) -> None:

@@ -130,6 +130,53 @@ async def test_a_secret_that_cannot_be_read_is_told_until_it_can(tmp_path: Path)
 
 
 @on_virtual_clock
+async def test_a_bad_file_is_told_though_a_secret_went_and_came_back(tmp_path: Path) -> None:
+    """While both are wrong both are told; mended is only what was read again."""
+    desk = Desk(tmp_path)
+    desk.write(good=False)
+    await desk.reload(at=1_010.0)
+    refused = desk.told()
+    async with desk.watching():
+        desk.now = 1_020.0
+        desk.secret.unlink()
+        await until(1.5 * POLL_SECONDS)
+        at, succeeded_at, faults = desk.told()
+        assert (at, succeeded_at) == (1_020.0, 1_000.0)
+        keys = [fault.partition(":")[0] for fault in faults]
+        assert keys == ["flush.interval", "destinations.orders.secret_key_file"]
+        desk.now = 1_030.0
+        desk.secret.write_text("again")
+        await until(3.5 * POLL_SECONDS)
+    assert desk.told() == refused
+    assert not desk.reloading.statistics().was_successful
+
+
+@on_virtual_clock
+async def test_a_fault_that_both_readings_find_is_told_once(tmp_path: Path) -> None:
+    """The file's reading reads the secrets too."""
+    desk = Desk(tmp_path)
+    async with desk.watching():
+        desk.secret.unlink()
+        await until(1.5 * POLL_SECONDS)
+    _, _, faults = desk.told()
+    await desk.reload(at=1_010.0)
+    assert desk.told() == (1_010.0, 1_000.0, faults)
+    assert len(faults) == 1
+
+
+@on_virtual_clock
+async def test_a_file_that_is_taken_up_makes_its_secrets_good_as_well(tmp_path: Path) -> None:
+    """They were read with it."""
+    desk = Desk(tmp_path)
+    async with desk.watching():
+        desk.secret.unlink()
+        await until(1.5 * POLL_SECONDS)
+    desk.secret.write_text("again")
+    await desk.reload(at=1_010.0)
+    assert desk.told() == (1_010.0, 1_010.0, ())
+
+
+@on_virtual_clock
 async def test_a_reload_that_breaks_down_is_told_as_one_that_failed(tmp_path: Path) -> None:
     """Not as the success that was before it; what broke is in the log."""
     desk = Desk(tmp_path)
