@@ -8,7 +8,6 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Protocol
 
 from msgspec import Struct
@@ -37,7 +36,8 @@ class Signer:
     """Signs POSTs to `/` that differ in body and time only; all else is prepared once.
 
     `headers` are the constant ones that go out and are signed, by lower-case name, `host` among
-    them exactly as it will be sent. The key is derived once for each day.
+    them exactly as it will be sent. The timestamp is written once for each
+    second, the key derived once for each day.
     """
 
     def __init__(
@@ -54,6 +54,8 @@ class Signer:
         self._before_date = "POST\n/\n\n" + "".join(lines[name] for name in names if name < "x-amz-date")
         self._after_date = "".join(lines[name] for name in names if name > "x-amz-date")
         self._access_key_id = credentials.access_key_id
+        self._second: int | None = None
+        self._timestamp = ""
         self._day = ""
         self._key = b""
 
@@ -63,8 +65,9 @@ class Signer:
         `at` is the time of signing in seconds since the epoch; the bus refuses a signature that is
         more than five minutes off.
         """
-        timestamp = _timestamp(int(at))
-        self._renew_key(timestamp[:8])
+        if (second := int(at)) != self._second:
+            self._turn_to(second)
+        timestamp = self._timestamp
         canonical_request = (
             f"{self._before_date}x-amz-date:{timestamp}\n{self._after_date}\n"
             f"{self._signed_names}\n{hashlib.sha256(body).hexdigest()}"
@@ -80,6 +83,12 @@ class Signer:
             f"SignedHeaders={self._signed_names}, Signature={signature}",
         }
 
+    def _turn_to(self, second: int) -> None:
+        """Make what holds for all that is signed in a second, and on another day the key."""
+        self._timestamp = datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H%M%SZ")
+        self._renew_key(self._timestamp[:8])
+        self._second = second
+
     def _renew_key(self, day: str) -> None:
         if day == self._day:
             return
@@ -87,8 +96,3 @@ class Signer:
         for part in (day, *self._scope):
             key = hmac.digest(key, part.encode(), "sha256")
         self._day, self._key = day, key
-
-
-@lru_cache(maxsize=1)
-def _timestamp(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H%M%SZ")

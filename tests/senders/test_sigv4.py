@@ -59,6 +59,15 @@ def test_a_signer_follows_the_date() -> None:
     assert signer.sign(body, at) == first
 
 
+@pytest.mark.parametrize("later", [0.9, 1.0, -1.0], ids=["same second", "next second", "clock set back"])
+def test_a_signer_follows_the_second(later: float) -> None:
+    """A bus refuses what is signed for another time; what is kept of the last second is no more than that."""
+    vector = VECTORS[0]
+    signer, body, at = signer_of(vector), vector["body"].encode(), seconds_of(vector)
+    signer.sign(body, at)
+    assert signer.sign(body, at + later) == signer_of(vector).sign(body, at + later)
+
+
 def test_each_byte_of_the_body_counts() -> None:
     """The signature covers the body's hash."""
     signer = signer_of(VECTORS[0])
