@@ -1,15 +1,16 @@
 """The administration interface: metrics, probes, status, its page and drain, on a listener of its own.
 
 Knows the gateway only through the snapshots and the questions of `Operations`; it has no way to read
-events. Where there are tokens everything that says something of this gateway asks for one, but the probes,
-which say next to nothing; where there are none `POST /drain` and `POST /reload` answer programs on this
-machine alone.
+events. Where there are tokens everything asks for one, but the probes, which say next to nothing, and the
+files below `/page/`, which are the same in every installation. Where there are none `POST /drain` and
+`POST /reload` answer programs on this machine alone, and on loopback nothing answers to another name.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Any, NoReturn, Protocol
 
@@ -18,6 +19,7 @@ from aiohttp import web
 
 from gateway import metrics
 from gateway.admin import problems
+from gateway.admin.hosts import names_this_machine
 from gateway.admin.page import HEADERS, PageFile, page_files
 from gateway.admin.problems import Handler
 from gateway.admin.status import Process, gateway_status
@@ -36,6 +38,11 @@ LAST_ANSWERS_SECONDS = 1.0
 
 PROBES = ("/healthz", "/readyz")
 """A kubelet that asks has no token."""
+
+PAGE = "/"
+"""For a person, who has a browser."""
+
+_READING = ("GET", "HEAD")
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -109,7 +116,13 @@ class Admin:
     def _application(self) -> web.Application:
         """What answers requests, from the outside in."""
         app = web.Application(
-            middlewares=[self._welcome, problems.problems, self._authorize, problems.expectations]
+            middlewares=[
+                self._welcome,
+                problems.problems,
+                self._recognize,
+                self._authorize,
+                problems.expectations,
+            ]
         )
         app.on_response_prepare.append(problems.be_brief)
         get = {
@@ -188,23 +201,38 @@ class Admin:
             visitor.end()
 
     @web.middleware
-    async def _authorize(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Ask for a token before anything is told, be it that there is nothing of that name."""
-        shown = request.headers.get("Authorization")
-        verdict = self.tokens.judge(shown.encode(errors="surrogateescape") if shown is not None else None)
-        if verdict is not Verdict.GRANTED and not self._is_open(request.path):
-            raise web.HTTPUnauthorized(
-                text="a bearer token is needed", headers={"WWW-Authenticate": CHALLENGES[verdict]}
+    async def _recognize(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse pages from elsewhere that had their name stand for loopback, where no token keeps them out.
+
+        On every path: even `/readyz` names destinations, and a probe of loopback can say `localhost`. Beyond
+        loopback names are usual, and a browser connects to no Unix socket.
+        """
+        can_be_rebound = self._listen.path is None and self._listen.is_local and not self.tokens
+        if can_be_rebound and not all(map(names_this_machine, request.headers.getall("Host", ()))):
+            raise web.HTTPMisdirectedRequest(
+                text="Host is neither localhost nor an IP address; with admin.tokens it may be any name"
             )
         return await handler(request)
 
-    def _is_open(self, path: str) -> bool:
-        """Whether that is told to anybody: the probes and the page.
+    @web.middleware
+    async def _authorize(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Ask for a token before anything is told, be it that there is nothing of that name.
 
-        A browser shows no token when it opens a page. The page's files are the same in every installation and
-        say nothing of this one; its script asks the reader for a token, and shows that to `/status`.
+        A browser has no token to show when it opens the page, but it shows the body of a 401: so that is the
+        page, which has a form for the token. Its script then shows it to `/status`.
         """
-        return path in PROBES or path in self._page
+        shown = request.headers.get("Authorization")
+        verdict = self.tokens.judge(shown.encode(errors="surrogateescape") if shown is not None else None)
+        if verdict is Verdict.GRANTED or self._is_open(request.path):
+            return await handler(request)
+        challenge = {"WWW-Authenticate": CHALLENGES[verdict]}
+        if request.path == PAGE and request.method in _READING:
+            return _shown(self._page[PAGE], HTTPStatus.UNAUTHORIZED, {**HEADERS, **challenge})
+        raise web.HTTPUnauthorized(text="a bearer token is needed", headers=challenge)
+
+    def _is_open(self, path: str) -> bool:
+        """Whether that is told to anybody: the probes, and what the page loads, which holds no figure."""
+        return path in PROBES or (path in self._page and path != PAGE)
 
     def _refuse_strangers(self, request: web.Request) -> None:
         """Let programs on this machine alone change things where no token is asked for. Raises HTTPForbidden.
@@ -216,13 +244,17 @@ class Admin:
 
 
 def _showing(file: PageFile) -> Handler:
-    """Answers with that file, whoever asks."""
-    headers = {**HEADERS, "Content-Type": file.content_type}
+    """Answers with that file."""
 
     async def show(_request: web.Request) -> web.Response:
-        return web.Response(body=file.body, headers=headers)
+        return _shown(file, HTTPStatus.OK, HEADERS)
 
     return show
+
+
+def _shown(file: PageFile, status: HTTPStatus, headers: Mapping[str, str]) -> web.Response:
+    fields = {**headers, "Content-Type": file.content_type}
+    return web.Response(body=file.body, status=status.value, headers=fields)
 
 
 def _paths(get: Mapping[str, Handler], post: Mapping[str, Handler]) -> Iterator[web.RouteDef]:
@@ -232,7 +264,7 @@ def _paths(get: Mapping[str, Handler], post: Mapping[str, Handler]) -> Iterator[
     for path, handler in post.items():
         yield web.post(path, handler, expect_handler=problems.leave_expectations)
     for path in (*get, *post):
-        refuse = _refusing(["GET", "HEAD"] if path in get else ["POST"])
+        refuse = _refusing(_READING if path in get else ["POST"])
         yield web.route("*", path, refuse, expect_handler=problems.leave_expectations)
     yield web.route("*", "/{path:.*}", _refuse_path, expect_handler=problems.leave_expectations)
 

@@ -86,8 +86,11 @@ class AdminConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     listen: ListenAddress = ListenAddress("127.0.0.1:8081")
     tokens: tuple[Secret, ...] = ()
-    """Bearer tokens, asked for by everything but the two probes and the page's own files, which hold no
-    figure; empty: by nothing."""
+    """Bearer tokens, asked for by everything but the two probes; empty: by nothing.
+
+    The page at / then answers 401 with a form for the token; its scripts and styles are open, as they hold no
+    figure. Without tokens a listener on loopback refuses a `Host` that is a name, but for `localhost`.
+    """
     allow_anonymous: bool = False
     """Whether to listen beyond loopback without tokens."""
 

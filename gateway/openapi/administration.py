@@ -25,6 +25,12 @@ _UNAUTHORIZED = _answer(
     _PROBLEM,
     {"WWW-Authenticate": header("What to show (RFC 6750 3).", text(), required=True)},
 )
+_UNAUTHORIZED_PAGE: Json = {
+    **_UNAUTHORIZED,
+    "description": "Tokens are configured, and this request shows none of them. The body is the page, with a"
+    " form for the token; to any other method than GET and HEAD it is problem details.",
+    "content": {**_PAGE, **_PROBLEM},
+}
 _NOT_ALLOWED = _answer(
     "To any other method on this path.",
     _PROBLEM,
@@ -34,12 +40,21 @@ _ANY: Json = {
     "400": _answer("Not well-formed HTTP/1.1. The connection ends.", _PROBLEM),
     "405": _NOT_ALLOWED,
     "417": _answer("An expectation other than `100-continue`.", _PROBLEM),
+    "421": _answer(
+        "No tokens are configured, the listener is on loopback, and `Host` is a name, other than `localhost`"
+        " or one below it: perhaps that of a page from elsewhere, made to stand for this machine.",
+        _PROBLEM,
+    ),
     "500": _answer("The gateway has failed. No request should make it. The connection ends.", _PROBLEM),
 }
 """What any request may be answered."""
 
 _FORBIDDEN: Json = {
-    "403": _answer("No tokens are configured, and the request does not come from this machine.", _PROBLEM)
+    "403": _answer(
+        "No tokens are configured, and the request does not come from a program on this machine: it comes"
+        " from elsewhere, or has an `Origin`, as those of pages in a browser have.",
+        _PROBLEM,
+    )
 }
 
 
@@ -63,17 +78,20 @@ def _open(operation_id: str, summary: str, responses: Json) -> Json:
 
 def _guarded(operation_id: str, summary: str, responses: Json) -> Json:
     """One that asks for a token where there are any."""
-    answers = {**responses, "401": _UNAUTHORIZED}
+    answers = {"401": _UNAUTHORIZED, **responses}
     return {**_open(operation_id, summary, answers), "security": _TOKEN}
 
 
 _OPERATIONS: dict[str, tuple[str, Json]] = {
     "/": (
         "get",
-        _open(
+        _guarded(
             "page",
             "The status as a page for a person",
-            {"200": _answer("The page; it loads what it needs from below `/page/`.", _PAGE)},
+            {
+                "200": _answer("The page; it loads what it needs from below `/page/`.", _PAGE),
+                "401": _UNAUTHORIZED_PAGE,
+            },
         ),
     ),
     "/openapi.json": (

@@ -14,10 +14,10 @@ import pytest
 
 from gateway.admin.page import PageFile, page_files
 from gateway.admin.server import Admin
-from gateway.bearer import BearerTokens
+from gateway.bearer import NO_TOKENS, BearerTokens
 from gateway.config import ListenAddress
-from gateway.secret import Secret
 from tests.admin.operations import FakeOperations
+from tests.admin.wire import TOKENS, answered, request
 
 TOKEN = "mF_9.B5f-4.1JqM"  # RFC 6750's own example
 FILES = page_files()
@@ -28,7 +28,7 @@ SVG_NAMESPACE = "http://www.w3.org/2000/svg"
 @pytest.fixture
 async def client() -> AsyncIterator[aiohttp.ClientSession]:
     """A client of an interface that asks for a token."""
-    admin = Admin(FakeOperations(), ListenAddress("127.0.0.1:0"), BearerTokens([Secret(TOKEN)]))
+    admin = Admin(FakeOperations(), ListenAddress("127.0.0.1:0"), TOKENS)
     async with aiohttp.ClientSession(await admin.start()) as session:
         yield session
     await admin.aclose()
@@ -50,18 +50,23 @@ class Markup(HTMLParser):
         return [value for _, have in self.elements for name in names if (value := have.get(name))]
 
 
+def page() -> PageFile:
+    """The page itself."""
+    (found,) = (file for file in FILES if file.path == "/")
+    return found
+
+
 def index() -> Markup:
-    (page,) = (file for file in FILES if file.path == "/")
-    return Markup(page.body.decode())
+    return Markup(page().body.decode())
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.path)
 async def test_every_file_is_answered_to_anybody_with_strict_header_fields(
     client: aiohttp.ClientSession, file: PageFile
 ) -> None:
-    """A browser shows no token when it opens a page; nothing from elsewhere may run or be framed."""
+    """The page itself as the body of a 401; nothing from elsewhere may run or be framed."""
     async with client.get(file.path) as answer:
-        assert answer.status == 200
+        assert answer.status == (401 if file.path == "/" else 200)
         assert await answer.read() == file.body
         assert answer.headers["Content-Type"] == file.content_type
         policy = set(answer.headers["Content-Security-Policy"].split("; "))
@@ -73,17 +78,45 @@ async def test_every_file_is_answered_to_anybody_with_strict_header_fields(
     assert not any("unsafe" in directive for directive in policy)
 
 
-async def test_head_tells_the_same_without_the_page(client: aiohttp.ClientSession) -> None:
-    """RFC 9110 9.3.2."""
-    async with client.head("/") as answer:
-        (page,) = (file for file in FILES if file.path == "/")
-        assert (answer.status, await answer.read()) == (200, b"")
-        assert answer.headers["Content-Length"] == str(len(page.body))
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("shown", "challenge"),
+    [
+        ((), 'Bearer realm="gateway"'),
+        (("Authorization: Bearer wrong",), 'Bearer realm="gateway", error="invalid_token"'),
+    ],
+)
+async def test_the_page_asks_for_a_token_and_has_the_form_for_it(
+    method: str, shown: tuple[str, ...], challenge: str
+) -> None:
+    """401 with its challenge, and the page below it, which browsers show; HEAD without (RFC 9110 9.3.2)."""
+    answer = await answered(request(f"{method} /", *shown), tokens=TOKENS)
+    body = page().body
+    assert (answer.status, answer.getheader("WWW-Authenticate")) == (401, challenge)
+    assert answer.getheader("Content-Type") == "text/html; charset=utf-8"
+    assert answer.getheader("Content-Security-Policy")
+    assert answer.getheader("Content-Length") == str(len(body))
+    assert answer.read() == (body if method == "GET" else b"")
+    assert b'<form id="token-form"' in body
 
 
-async def test_the_page_takes_nothing(client: aiohttp.ClientSession) -> None:
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("tokens", [NO_TOKENS, TOKENS], ids=["none", "shown"])
+async def test_the_page_is_found_where_no_token_is_asked_for_or_it_is_shown(
+    method: str, tokens: BearerTokens
+) -> None:
+    """200, the same page, and no challenge."""
+    answer = await answered(request(f"{method} /", f"Authorization: Bearer {TOKEN}"), tokens=tokens)
+    assert (answer.status, answer.getheader("WWW-Authenticate")) == (200, None)
+    assert answer.getheader("Content-Length") == str(len(page().body))
+    assert answer.read() == (page().body if method == "GET" else b"")
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.path)
+async def test_the_page_takes_nothing(client: aiohttp.ClientSession, file: PageFile) -> None:
     """It is to look at: 405, with what is allowed."""
-    async with client.post("/", data=b"token=x") as answer:
+    shown = {"Authorization": f"Bearer {TOKEN}"}
+    async with client.post(file.path, data=b"token=x", headers=shown) as answer:
         assert (answer.status, answer.headers["Allow"]) == (405, "GET,HEAD")
 
 

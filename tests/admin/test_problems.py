@@ -1,24 +1,15 @@
 """What the administration interface refuses before any of its operations is reached: bytes in, bytes out."""
 
-import asyncio
 import json
 import logging
 from collections.abc import Mapping
 from http.client import HTTPResponse
-from io import BytesIO
-from socket import socket
-from typing import Any, NoReturn, cast
-from urllib.parse import urlsplit
+from typing import Any, NoReturn
 
 import pytest
 
-from gateway.admin.server import Admin
-from gateway.bearer import NO_TOKENS, BearerTokens
-from gateway.config import ListenAddress
-from gateway.secret import Secret
 from tests.admin.operations import FakeOperations
-
-TOKENS = BearerTokens([Secret("mF_9.B5f-4.1JqM")])  # RFC 6750's own example
+from tests.admin.wire import TOKENS, answered, request
 
 
 class Broken(FakeOperations):
@@ -26,29 +17,6 @@ class Broken(FakeOperations):
 
     def status(self) -> NoReturn:
         raise RuntimeError("broken")
-
-
-async def answered(
-    sent: str, operations: FakeOperations | None = None, tokens: BearerTokens = NO_TOKENS
-) -> HTTPResponse:
-    """The first answer to those bytes; the connection ends with it."""
-    admin = Admin(operations or FakeOperations(), ListenAddress("127.0.0.1:0"), tokens)
-    address = urlsplit(await admin.start())
-    reader, writer = await asyncio.open_connection(address.hostname, address.port)
-    try:
-        writer.write(sent.encode())
-        async with asyncio.timeout(10):
-            received = BytesIO(await reader.read())
-    finally:
-        writer.transport.abort()
-        await admin.aclose()
-    answer = HTTPResponse(cast("socket", type("Received", (), {"makefile": lambda *_: received})()))
-    answer.begin()
-    return answer
-
-
-def request(line: str, *fields: str) -> str:
-    return "\r\n".join([f"{line} HTTP/1.1", "Host: x", *fields, "Connection: close", "", ""])
 
 
 def problem(answer: HTTPResponse) -> Mapping[str, Any]:

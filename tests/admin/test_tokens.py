@@ -19,6 +19,7 @@ GUARDED = [
     ("GET", "/status"),
     ("GET", "/openapi.json"),
     ("POST", "/drain"),
+    ("POST", "/"),
     ("GET", "/unknown"),
     ("PUT", "/status"),
 ]

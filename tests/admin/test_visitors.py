@@ -14,7 +14,7 @@ from tests.admin.operations import FakeOperations
 
 SOON = 5.0
 """Seconds that no test needs: a bound, so that a fault fails and does not hang."""
-PART = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-"
+PART = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-"
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -51,7 +51,7 @@ async def test_a_head_that_does_not_come_to_its_end_ends_the_connection() -> Non
     async with listening(0.05) as url:
         assert await rest(await connected(url, b"")) == b""
         assert await rest(await connected(url, PART)) == b""
-        behind = await connected(url, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        behind = await connected(url, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert (await behind[0].readuntil(b"ok\n")).startswith(b"HTTP/1.1 200")
         behind[1].write(PART)
         assert await rest(behind) == b""

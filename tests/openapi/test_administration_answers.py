@@ -46,6 +46,10 @@ class Provoked(NamedTuple):
 
 PROVOKED = (
     Provoked(200, "GET /"),
+    Provoked(200, "GET /", tokens=TOKENS, headers={"Authorization": "Bearer mF_9.B5f-4.1JqM"}),
+    Provoked(401, "GET /", tokens=TOKENS),
+    Provoked(401, "GET /", {"Authorization": "Bearer no"}, TOKENS),
+    Provoked(401, "GET /", tokens=TOKENS, method="DELETE"),
     Provoked(200, "GET /metrics"),
     Provoked(200, "GET /metrics", {"Accept": "application/openmetrics-text; version=1.0.0"}),
     Provoked(200, "GET /healthz", tokens=TOKENS),
@@ -62,6 +66,7 @@ PROVOKED = (
     Provoked(401, "POST /reload", tokens=TOKENS),
     Provoked(405, "GET /status", method="DELETE"),
     Provoked(405, "POST /drain", method="GET"),
+    *(Provoked(421, label, {"Host": "example.com"}) for label in ADMINISTRATION),
     Provoked(417, "GET /healthz", {"Expect": "wonders"}),
     Provoked(417, "GET /status", {"Expect": "wonders"}),
     Provoked(401, "GET /status", {"Expect": "wonders"}, TOKENS),
@@ -130,7 +135,15 @@ def described(operation: Operation) -> set[tuple[int, str]]:
 def test_every_status_of_an_operation_is_provoked() -> None:
     """Those that any operation may give at one of them, its own at each; a real gateway shows the rest."""
     provoked = {(each.status, each.label) for each in PROVOKED}
-    anywhere = {400, 401, 405, 417, 500}
+    anywhere = {400, 401, 405, 417, 421, 500}
     own = {pair for each in ADMINISTRATION.values() for pair in described(each) if pair[0] not in anywhere}
     assert own - provoked == {(200, "GET /status"), (200, "GET /openapi.json")}
     assert anywhere - {400} <= {each.status for each in PROVOKED}
+
+
+@pytest.mark.parametrize("label", ["POST /drain", "POST /reload"])
+def test_both_reasons_not_to_let_a_stranger_change_things_are_described(label: str) -> None:
+    """It comes from another machine, or from a page in a browser: only the latter has an `Origin`."""
+    told = ADMINISTRATION[label].description["responses"]["403"]["description"]
+    assert "comes from elsewhere" in told
+    assert "`Origin`" in told
