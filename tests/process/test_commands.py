@@ -144,6 +144,7 @@ async def test_the_lines_that_dev_prints_work_as_they_stand(client: aiohttp.Clie
             accounts = Accounts(await answer.text())
         accounts.check_sum("dev")
         assert accounts.delivered == 1
+        assert "/ is a page" in printed
         assert "fail_entries" in await shell(fail)
         assert "fail_entries" not in await shell(mend)
 
