@@ -19,7 +19,12 @@ from tests.support.load import document, post
 from tests.support.process import GatewayProcess, aws_destination
 
 STANDS_SECONDS = 0.7
+"""Longer than the half second at which `GatewayJournalSlow` fires.
+
+Slept for real: the gateway and Prometheus are processes with a clock of their own, which no test can move.
+"""
 RUNS_SECONDS = 0.05
+"""Enough for one write of what came meanwhile."""
 
 # From <sys/ptrace.h> and <bits/waitflags.h> of Linux.
 _SEIZE, _INTERRUPT, _DETACH = 0x4206, 0x4207, 17
