@@ -13,6 +13,7 @@ from yarl import URL
 from gateway.errors import ConfigFault
 from gateway.secret import Secret, with_secret
 from gateway.sender import Limits
+from gateway.senders.needed import Needed
 from gateway.senders.origin import ORIGIN_RULE, is_origin
 from gateway.units import Size
 
@@ -30,16 +31,12 @@ _ACCESS_KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _VISIBLE = re.compile(r"[!-~]+")
 
 
-_Needed = Annotated[str, Meta(extra_json_schema={"minLength": 1})]
-"""A text that `check` refuses where it is empty."""
-
-
 class AlibabaConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The keys of a destination of type "alibaba"; an empty text means: not set."""
 
-    endpoint: _Needed = ""
+    endpoint: Needed = ""
     """Scheme and host, and a port where it is not the scheme's own."""
-    event_bus: _Needed = ""
+    event_bus: Needed = ""
     access_key_id: Annotated[str, with_secret("access_key_secret", "security_token")] = ""
     """Else the default chain: environment, OIDC, profiles, instance metadata, credentials URI."""
     access_key_secret: Secret = Secret("")

@@ -16,6 +16,7 @@ from gateway.errors import ConfigFault
 from gateway.secret import Secret, with_secret
 from gateway.sender import Limits
 from gateway.senders.huawei.entry import COMMA_BYTES, Extensions
+from gateway.senders.needed import Needed
 from gateway.senders.origin import ORIGIN_RULE, is_origin
 from gateway.units import Size
 
@@ -39,18 +40,14 @@ _VISIBLE = re.compile(r"[!-~]+")
 _Keys = Mapping[str, str | Secret]
 
 
-_Needed = Annotated[str, Meta(extra_json_schema={"minLength": 1})]
-"""A text that `check` refuses where it is empty."""
-
-
 class HuaweiConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The keys of a destination of type "huawei"; an empty text means: not set."""
 
-    endpoint: _Needed = ""
+    endpoint: Needed = ""
     """Scheme, host and perhaps port: the region's own, or a private one."""
     project_id: str = ""
     """Else from HUAWEICLOUD_SDK_PROJECT_ID."""
-    channel_id: _Needed = ""
+    channel_id: Needed = ""
     extensions: Extensions = Extensions.SEND
     access_key: Annotated[str, with_secret("secret_key", "security_token")] = ""
     secret_key: Secret = Secret("")
