@@ -1,50 +1,25 @@
-"""One configured bus: takes entries, sends them in batches, and settles each exactly once.
+"""One configured bus, as the rest of the gateway sees it: takes events, changes its sender, comes to an end.
 
-The loop decides in one synchronous step (`_advance`) and then waits; a task per batch sends and
-settles. Slots come first and batches second: while all are busy entries gather, and pack tighter.
+How they are sent and settled is its dispatch's to know.
 """
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
-from enum import Enum
-from math import inf
+from collections.abc import Sequence
 
-from gateway.entry import Batch, Entry, Receipt
+from gateway.entry import Entry, Receipt
 from gateway.event import Event
-from gateway.pipeline.account import Account
-from gateway.pipeline.admit import admit_all, entries_of, measure
-from gateway.pipeline.backlog import Departure
-from gateway.pipeline.buffer import Buffer, in_order_of_arrival
-from gateway.pipeline.burial import Burial
-from gateway.pipeline.census import census
+from gateway.pipeline.admit import admit_all, entries_of
 from gateway.pipeline.dead_letter import DeadLetters
-from gateway.pipeline.delivery import Attempt, BusOutcome, attempt
-from gateway.pipeline.feedback import tell
+from gateway.pipeline.dispatch import Dispatch
 from gateway.pipeline.forecast import seconds_until_room
-from gateway.pipeline.in_flight import InFlight, Request
-from gateway.pipeline.pressure import PROBE_SECONDS
 from gateway.pipeline.retirement import Retirement, close_after
-from gateway.pipeline.retry import Company, GiveUpReason
 from gateway.pipeline.settings import Clocks, DestinationSettings
-from gateway.pipeline.settlement import Again, GivenUp, halves, settle
 from gateway.pipeline.spill import RestoredEvent
-from gateway.pipeline.steering import asks_alike, new_backlog, new_pressure
-from gateway.sender import RetryReason, Sender
-from gateway.snapshots import DestinationStatistics, count
+from gateway.sender import Sender
+from gateway.snapshots import DestinationStatistics
 
 log = logging.getLogger(__name__)
-
-STOP_GRACE_SECONDS = 5.0
-"""How long the end waits for dead letters that are being written: a thread cannot be cancelled."""
-
-
-class Phase(Enum):
-    """Where a destination is in its life; the steps go down this list."""
-
-    WORKING = "working"
-    DRAINING = "draining"
-    STOPPED = "stopped"
 
 
 class Destination:
@@ -63,29 +38,22 @@ class Destination:
         clocks: Clocks,
     ) -> None:
         self.name = name
-        self.sender = sender
-        self._settings = settings
         self._clocks = clocks
-        self._buffer = Buffer(max_events=settings.max_events, max_bytes=settings.max_bytes)
-        self._backlog = new_backlog(self._buffer, sender, settings)
-        self._pressure = new_pressure(settings)
-        self._account = Account(name)
-        self._burial = Burial(name, dead_letters, self._account, wall=clocks.wall, release=self._release)
-        self._phase = Phase.WORKING
-        self._in_flight = InFlight()
-        self._burying: asyncio.Task[None] | None = None
+        self._dispatch = Dispatch(name, sender, settings, dead_letters, clocks)
+        self._buffer = self._dispatch.buffer
+        self._account = self._dispatch.account
         self._retirement = Retirement()
-        self._wake = asyncio.Event()
-        self._waits_for_events = False
-        self._emptied = asyncio.Event()
-        self._emptied.set()
-        self._failure: BaseException | None = None
+
+    @property
+    def sender(self) -> Sender:
+        """The one that measures and sends now."""
+        return self._dispatch.sender
 
     # Acceptance: synchronous, called inside the producer's request.
 
     def admit(self, events: Sequence[Event]) -> list[int]:
         """The size of each as the bus counts it; raises EventTooLargeError or UndeliverableEventError."""
-        return admit_all(self.sender, events)
+        return admit_all(self._dispatch.sender, events)
 
     def has_room(self, events: int, event_bytes: int) -> bool:
         """Whether so many events with so many bytes of JSON would be taken now."""
@@ -100,7 +68,7 @@ class Destination:
         entries = entries_of(events, sizes, receipt, self._clocks.monotonic())
         if not self._buffer.offer(entries):
             return False
-        self._arrived(len(entries))
+        self._dispatch.arrived(len(entries))
         return True
 
     def reserve(
@@ -110,7 +78,7 @@ class Destination:
         entries = entries_of(events, sizes, receipt, self._clocks.monotonic())
         if not self._buffer.reserve(entries):
             return None
-        self._emptied.clear()  # the end waits for what the disk is asked for
+        self._dispatch.emptied.clear()  # the end waits for what the disk is asked for
         return entries
 
     def enter(self, entries: Sequence[Entry], *, measured_by: Sender) -> None:
@@ -121,20 +89,18 @@ class Destination:
             entry.arrived_at = now
         if measured_by is self.sender:
             self._buffer.enter(entries)
-            self._arrived(len(entries))
+            self._dispatch.arrived(len(entries))
         else:
-            self._account.counters.accepted += len(entries)
-            self._put_back_measured(entries)
-            self._wake.set()
+            self._dispatch.take_over(entries)
 
     @property
     def is_stopped(self) -> bool:
         """Whether nothing is accepted and nothing sent any more."""
-        return self._phase is Phase.STOPPED
+        return self._dispatch.is_stopped
 
     def cancel(self, entries: Sequence[Entry]) -> None:
         """Give up the room reserved for entries that are not on disk."""
-        self._release(entries)
+        self._dispatch.release(entries)
 
     def retry_after_seconds(self, events: int, event_bytes: int) -> int:
         """When there should be room for them, at the rate at which room is coming free."""
@@ -154,239 +120,53 @@ class Destination:
             for each in restored
         ]
         self._buffer.hold(entries)
-        self._account.counters.accepted += len(entries)
         self._account.counters.restored += len(entries)
-        self._put_back_measured(entries)
-        self._emptied.clear()
-        self._wake.set()
+        self._dispatch.take_over(entries)
+
+    # Change.
 
     def adopt(self, sender: Sender, settings: DestinationSettings) -> None:
         """Go on with these: what waits is measured anew, what is in flight ends as it began.
 
         A sender that is no longer used is closed when its last request is answered.
         """
-        waiting, former = self._backlog.give_back(), self.sender
-        if sender is not former or not asks_alike(self._settings, settings):
-            self._pressure = new_pressure(settings)
-        self.sender, self._settings = sender, settings
-        self._buffer.max_events, self._buffer.max_bytes = settings.max_events, settings.max_bytes
-        self._account.counters.requests_saved += self._backlog.requests_saved
-        self._backlog = new_backlog(self._buffer, sender, settings)
-        if self._phase is Phase.DRAINING:
-            self._backlog.drain(self._clocks.monotonic())
-        if sender is former:
-            self._backlog.put_back(waiting)
-        else:
-            self._put_back_measured(waiting)
-            self._retirement.begin(close_after(self._in_flight.change_sender(), former))
-        self._wake.set()
+        former = self.sender
+        unanswered = self._dispatch.adopt(sender, settings)
+        if sender is not former:
+            self._retirement.begin(close_after(unanswered, former))
 
     def bury_in(self, dead_letters: DeadLetters) -> None:
         """Write dead letters there from now on; the former ones are closed when their last is written."""
-        self._retirement.begin(self._burial.bury_in(dead_letters).aclose())
+        self._retirement.begin(self._dispatch.burial.bury_in(dead_letters).aclose())
 
-    def _put_back_measured(self, entries: Sequence[Entry]) -> None:
-        """Let entries wait that another sender, or none yet, has measured; what cannot be sent is buried."""
-        measured = measure(self.sender, entries)
-        self._backlog.put_back(measured.entries)
-        self._bury(measured.given_up)
-
-    # The loop.
+    # The loop, and its end.
 
     async def run(self) -> None:
         """Send what is held, until `stop` or cancelled. Raises only what is a bug of ours."""
-        loop = asyncio.get_running_loop()
-        while self._phase is not Phase.STOPPED:
-            wake_at = self._advance()
-            if self._failure is not None:
-                raise self._failure
-            timer = None if wake_at == inf else loop.call_at(wake_at, self._wake.set)
-            try:
-                await self._wake.wait()
-            finally:
-                if timer is not None:
-                    timer.cancel()
-            self._wake.clear()
-
-    def _advance(self) -> float:
-        """Do all that can be done now; when there will be more to do."""
-        now = self._clocks.monotonic()
-        self._account.sample(now)
-        self._expire(now)
-        while (allowed := self._pressure.next_allowed(len(self._in_flight))) <= now:
-            departure = self._backlog.next_departure(
-                now, in_flight=len(self._in_flight), probing=self._pressure.is_probing
-            )
-            if departure is None:
-                break
-            self._launch(departure, now)
-        self._waits_for_events = allowed <= now
-        due = self._backlog.next_due(now, in_flight=len(self._in_flight)) if allowed <= now else allowed
-        return min(due, self._backlog.next_expiry())
-
-    def _launch(self, departure: Departure, now: float) -> None:
-        batch, is_probe = departure.batch, self._pressure.is_probing
-        request = self._in_flight.begin(batch.entries, self.sender)
-        request.task = self._start(self._deliver(batch, request))
-        self._pressure.sent(now)
-        if departure.reason is not None:
-            limits = self.sender.limits
-            self._account.flushed(batch, departure.reason, limits, now, is_probe=is_probe)
-
-    async def _deliver(self, batch: Batch, request: Request) -> None:
-        started = self._clocks.monotonic()
-        result = await attempt(
-            request.sender,
-            batch,
-            timeout_seconds=self._settings.request_timeout_seconds,
-            begun=request.begun,
-        )
-        seconds = self._clocks.monotonic() - started
-        self._account.answered(result, seconds, self._clocks.wall())
-        self._settle(batch, request, result, seconds)
-        if result.outcome is not BusOutcome.DELIVERED or self._settings.sends_when_idle:
-            self._waits_for_events = False
-        if not self._waits_for_events:  # else this slot is one more than the loop has a use for
-            self._wake.set()
-
-    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        task.add_done_callback(self._finished)
-        return task
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (failure := task.exception()) is not None:
-            self._failure = failure  # a bug of ours: the loop raises it, the entries stay where they are
-            self._wake.set()
-
-    def _arrived(self, events: int) -> None:
-        """Count them, and wake the loop if it has something new to think about."""
-        self._account.counters.accepted += events
-        if len(self._buffer) == events:  # the first to wait: a deadline, and an age to look after
-            self._emptied.clear()
-            self._wake.set()
-        elif self._waits_for_events and self._backlog.is_full:
-            self._waits_for_events = False
-            self._wake.set()
-
-    # Settlement.
-
-    def _settle(self, batch: Batch, request: Request, result: Attempt, seconds: float) -> None:
-        """Act on every outcome, known after `seconds`; then nothing of `batch` is in flight any more."""
-        now = self._clocks.monotonic()
-        is_current = request.sender is self.sender
-        if is_current:  # how the bus answers a former one says nothing of this
-            self._adjust(request, result, seconds, now)
-        if result.splits:
-            self._in_flight.end(request)
-            self._split(batch, now, is_current=is_current)
-            return
-        settlement = settle(
-            batch.entries, result.outcomes, self._settings.retry, now=now, jitter=self._clocks.jitter()
-        )
-        self._in_flight.end(request)
-        self._account.settled_batch(settlement, now)
-        self._take_back(settlement.again, settlement.held, now, is_current=is_current)
-        self._bury(settlement.given_up)
-        self._release([entry for entry, _ in settlement.delivered])
-        for entry, event_id in settlement.delivered:
-            if entry.receipt is not None:
-                entry.receipt.delivered(entry, event_id)
-
-    def _split(self, batch: Batch, now: float, *, is_current: bool) -> None:
-        """Send a refused batch again in halves, to find the culprit."""
-        count(self._account.counters.retried, RetryReason.SPLIT, len(batch.entries))
-        again = [Again(list(half), now, Company.SAME) for half in halves(batch.entries)]
-        self._take_back(again, [], now, is_current=is_current)
-
-    def _take_back(
-        self, again: Sequence[Again], held: Sequence[Entry], now: float, *, is_current: bool
-    ) -> None:
-        """Take back what was not settled; what went by a former sender begins anew."""
-        if not is_current:
-            self._put_back_measured([*held, *[entry for each in again for entry in each.entries]])
-            return
-        for each in again:
-            self._backlog.send_again(each)
-        if again and self._phase is Phase.DRAINING:
-            self._backlog.hasten(now + PROBE_SECONDS)  # no backoff may outlast the deadline
-        self._backlog.put_back(held)
-
-    def _adjust(self, request: Request, result: Attempt, seconds: float, now: float) -> None:
-        """Tell the pressure how the bus answered; whatever waited for its return goes at once."""
-        pressure, was_probing = self._pressure, self._pressure.is_probing
-        tell(
-            pressure,
-            result,
-            seconds=seconds,
-            in_flight=len(self._in_flight),
-            now=now,
-            jitter=self._clocks.jitter(),
-        )
-        if was_probing and not pressure.is_probing:
-            self._backlog.hasten(now)
-            self._in_flight.give_up_others(request, now)
-        self._account.health_is(pressure.health)
-
-    def _expire(self, now: float) -> None:
-        self._bury(
-            [
-                GivenUp(entry, GiveUpReason.EXPIRED, "expired", "older than delivery.max_age")
-                for entry in self._backlog.remove_expired(now)
-            ]
-        )
-
-    def _bury(self, given_up: Sequence[GivenUp]) -> None:
-        if not given_up:
-            return
-        self._burial.add(given_up)
-        if self._burying is None or self._burying.done():
-            self._burying = self._start(self._burial.write_all())
-
-    def _release(self, entries: Sequence[Entry]) -> None:
-        self._buffer.release(entries)
-        if not self._buffer.held:
-            self._emptied.set()
-
-    # The end.
+        await self._dispatch.run()
 
     async def drain(self, deadline: float) -> None:
         """Send everything at once; returns when nothing is held, or at that monotonic time."""
-        if self._phase is Phase.WORKING:
-            self._phase = Phase.DRAINING
-            self._pressure.drain()
-        self._backlog.drain(self._clocks.monotonic())
-        self._wake.set()
+        self._dispatch.drain()
         try:
             async with asyncio.timeout_at(deadline):
-                await self._emptied.wait()
+                await self._dispatch.emptied.wait()
         except TimeoutError:
             log.warning("not everything was delivered before the deadline", extra={
                 "destination": self.name, "events": self._buffer.held})  # fmt: skip
 
     def entries(self) -> list[Entry]:
         """Every entry that is held at this moment, oldest first."""
-        unburied = [*self._burial.writing, *self._burial.waiting]
-        return in_order_of_arrival([*self._in_flight.entries(), *self._backlog.entries(), *unburied])
+        return self._dispatch.entries()
 
     async def stop(self) -> list[Entry]:
         """Cancel what is in flight; every entry that is not settled, oldest first. They stay held."""
-        self._phase = Phase.STOPPED
-        self._wake.set()
-        self._burial.close()
-        for task in self._in_flight.tasks:
-            task.cancel()
-        tasks = [*self._in_flight.tasks, *filter(None, [self._burying])]
-        if tasks:
-            await asyncio.wait(tasks, timeout=STOP_GRACE_SECONDS)
-        entries = self._in_flight.give_back() + self._backlog.give_back() + self._burial.give_back()
-        self._backlog.put_back(entries)
-        return in_order_of_arrival(entries)
+        return await self._dispatch.stop()
 
     @property
     def is_burying(self) -> bool:
         """Whether dead letters are being written at this moment, be it in a thread that hangs."""
-        return self._burying is not None and not self._burying.done()
+        return self._dispatch.is_burying
 
     async def aclose(self) -> None:
         """Give the senders' connections back; requests that are in flight must have ended."""
@@ -394,12 +174,4 @@ class Destination:
 
     def statistics(self) -> DestinationStatistics:
         """A snapshot for metrics and `/status`, taken in one step: its sums hold."""
-        return census(
-            self._account,
-            self._buffer,
-            self._backlog,
-            self._in_flight,
-            self._burial,
-            self._pressure,
-            self._clocks.monotonic(),
-        )
+        return self._dispatch.statistics()

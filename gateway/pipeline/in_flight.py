@@ -27,7 +27,8 @@ class Request(Struct, eq=False):
 class InFlight:
     """What is out, oldest first: by the sender in use, and apart from that by former ones.
 
-    How a bus answers, and how many requests it bears, says nothing of another.
+    How a bus answers, and how many requests it bears, says nothing of another. A change of sender leaves
+    at most `delivery.max_in_flight` behind, each until it is answered or its time-out is over.
     """
 
     def __init__(self) -> None:
