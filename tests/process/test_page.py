@@ -1,8 +1,10 @@
 """The status page in a real browser, before a whole gateway and an emulated bus."""
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -60,6 +62,13 @@ async def client() -> AsyncIterator[aiohttp.ClientSession]:
     """A producer's HTTP client."""
     async with aiohttp.ClientSession() as session:
         yield session
+
+
+class Contact(Enum):
+    """Whether the gateway can be reached."""
+
+    HELD = "held"
+    LOST = "lost"
 
 
 class Reader:
@@ -184,7 +193,8 @@ async def test_a_token_is_asked_for_and_kept_in_this_tab_alone(
     """Without one nothing is shown; it outlives a reload, is in no address, and can be forgotten."""
     page, figures = reader.page, reader.page.locator("#figures")
     async with GatewayProcess(tmp_path, configuration(bus, admin={"tokens": [TOKEN]})) as gateway:
-        await page.goto(gateway.admin_url)
+        opened = await page.goto(gateway.admin_url)
+        assert (opened.status, opened.headers["content-type"]) == (401, "text/html; charset=utf-8")
         for wrong, told in (("wrong", "does not take"), ("two words", "is no token")):
             await page.get_by_label("Token").fill(wrong)
             await page.keyboard.press("Enter")
@@ -204,6 +214,92 @@ async def test_a_token_is_asked_for_and_kept_in_this_tab_alone(
         await expect(page.locator("#token-form")).to_be_visible()
         await expect(figures).to_be_hidden()
         assert await page.evaluate("sessionStorage.length + localStorage.length") == 0
+    assert set(reader.complaints) == {UNAUTHORIZED}
+
+
+UNAUTHORIZED = "Failed to load resource: the server responded with a status of 401 (Unauthorized)"
+"""What Chromium says of every 401, whoever awaits it."""
+
+
+@pytest.mark.parametrize("contact", list(Contact))
+async def test_what_a_token_has_shown_is_gone_with_it(
+    reader: Reader, bus: AwsEmulator, client: aiohttp.ClientSession, tmp_path: Path, contact: Contact
+) -> None:
+    """Not only hidden: no figure and no name is left in the page; with the token all is there again."""
+    page = reader.page
+    async with GatewayProcess(tmp_path, configuration(bus, admin={"tokens": [TOKEN]})) as gateway:
+        await page.goto(gateway.admin_url)
+        await show_token(page)
+        await expect(reader.figure("orders", "health")).to_have_text("● up")
+        bus.faults = Faults(down=True)
+        await post(client, gateway.url, document(1))
+        await expect(page.locator("#changes-list")).to_contain_text("orders: down")
+        if contact is Contact.LOST:
+            await page.route("**/status", lambda route: route.abort())
+            await expect(page.locator("#contact")).to_contain_text("cannot be reached")
+        await page.get_by_role("button", name="Forget").click()
+        await expect(page.locator("[data-destination], [data-figure]")).to_have_count(0)
+        assert "orders" not in await page.evaluate("document.documentElement.outerHTML")
+        await page.unroute("**/status")
+        await expect(page.locator("#token-form")).to_be_visible()
+        await expect(page.get_by_role("listitem")).to_have_count(0)
+        await expect(page).to_have_title("Token needed | gateway")
+        await show_token(page)
+        await expect(reader.figure("orders", "held")).to_have_attribute("value", "1")
+        await expect(page.get_by_role("table", name="Connections")).to_contain_text("listening on")
+
+
+async def show_token(page: Any) -> None:
+    await page.get_by_label("Token").fill(TOKEN)
+    await page.keyboard.press("Enter")
+
+
+async def test_a_full_buffer_is_called_full(
+    reader: Reader, bus: AwsEmulator, client: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    """And not: full in no time."""
+    bus.faults = Faults(down=True)
+    async with GatewayProcess(tmp_path, configuration(bus, buffer={"max_events": 2})) as gateway:
+        await post_all(client, gateway.url, map(document, range(2)))
+        await reader.page.goto(gateway.admin_url)
+        troubles = reader.page.locator("#troubles").get_by_role("listitem")
+        await expect(troubles.get_by_text("✖ orders: the buffer is full", exact=True)).to_be_visible()
+        await expect(reader.page.locator('[data-destination="orders"] .room')).to_contain_text(" · full · ")
+    assert reader.complaints == []
+
+
+async def test_a_browser_of_some_years_ago_shows_the_page(
+    reader: Reader, bus: AwsEmulator, tmp_path: Path
+) -> None:
+    """One that cannot join signals yet, as none could before 2023."""
+    await reader.page.add_init_script("delete AbortSignal.any")
+    async with GatewayProcess(tmp_path, configuration(bus)) as gateway:
+        await reader.page.goto(gateway.admin_url)
+        await expect(reader.figure("orders", "accepted")).to_have_attribute("value", "0")
+        await expect(reader.page).to_have_title("gateway")
+    assert reader.complaints == []
+
+
+async def test_a_gateway_that_does_not_answer_is_said_not_to(
+    reader: Reader, bus: AwsEmulator, tmp_path: Path
+) -> None:
+    """After five seconds; and it is asked again."""
+    page = reader.page
+    asked: asyncio.Queue[Any] = asyncio.Queue()
+    await page.route("**/status", lambda route: asked.put_nowait(route))  # noqa: PLW0108 - the driver marks what it calls
+    await page.clock.install(time=datetime(2026, 1, 1, tzinfo=UTC))
+    await page.clock.pause_at(datetime(2026, 1, 2, tzinfo=UTC))
+    async with GatewayProcess(tmp_path, configuration(bus)) as gateway:
+        await page.goto(gateway.admin_url)
+        await asked.get()
+        await page.clock.run_for(4999)
+        await expect(page.locator("#contact")).to_be_hidden()
+        await page.clock.run_for(1)
+        await expect(page.locator("#contact")).to_contain_text("no answer in 5 seconds")
+        await page.clock.run_for(1000)
+        await (await asked.get()).continue_()
+        await expect(reader.figure("orders", "accepted")).to_have_attribute("value", "0")
+        await expect(page.locator("#contact")).to_be_hidden()
 
 
 async def test_a_keyboard_reaches_everything(reader: Reader, bus: AwsEmulator, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import { Pairs, element, figure, mark, show, wideTable, write } from "./elements
 import {
   about, bytes, count, distance, mean, quantileSpan, rate, share, span,
 } from "./figures.js";
-import { sign, words } from "./health.js";
+import { filling, sign, words } from "./health.js";
 import { Settings } from "./settings.js";
 import { Sparkline } from "./sparkline.js";
 
@@ -145,7 +145,7 @@ class Room {
     write(this.#facts, [
       `${count(buffered)} buffered, ${count(inFlight)} in flight, ${count(retrying)} awaiting a retry`,
       destination.held ? `oldest ${span(destination.oldest_event_age_seconds)}` : "nothing waits",
-      full === null || full > A_DAY ? "not filling up" : `full in ${span(full)}`,
+      full === null || full > A_DAY ? "not filling up" : filling(full),
       expiry === null ? "credentials: no expiry known" : `credentials expire ${distance(expiry, now)}`,
     ].join(" · "));
   }

@@ -27,6 +27,9 @@ const RISES = [
   ["dead_letters_dropped", "dead letters dropped"],
 ];
 
+/** When a buffer is full, which it may be already. */
+export const filling = (seconds) => (seconds === 0 ? "full" : `full in ${span(seconds)}`);
+
 /** Everything that is wrong, the worst first, as texts; `disk` is the history of the storage. */
 export function troubles(status, histories, disk) {
   const found = [];
@@ -47,7 +50,7 @@ function destinationTroubles(destination, history, status) {
   if (destination.health !== "up") found.push(words(destination.health));
   if (destination.unaccounted) found.push(`${count(destination.unaccounted)} events are not accounted for`);
   const seconds = destination.seconds_to_full;
-  if (seconds !== null && seconds < SOON_SECONDS) found.push(`the buffer is full in ${span(seconds)}`);
+  if (seconds !== null && seconds < SOON_SECONDS) found.push(`the buffer is ${filling(seconds)}`);
   for (const [counter, words] of RISES) {
     const rise = history.rise((each) => each[counter]);
     if (rise) found.push(`${count(rise)} ${words} ${lately(history)}`);

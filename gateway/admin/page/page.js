@@ -15,28 +15,31 @@ const TOKEN = "gateway.token";
 
 const at = (id) => document.getElementById(id);
 
+/** What holds figures and names, as it is before there are any. */
+const BLANK = ["figures", "changes"].map((id) => at(id).cloneNode(true));
+
 class Page {
   #poll = new Poll({
     told: (status) => this.#told(status),
     refused: (wasShown) => this.#refused(wasShown),
     failed: (why) => this.#failed(why),
   });
-  #changes = new Changes(at("changes-list"), at("no-changes"));
-  #overview = new Overview(at("overview"), at("overview-table"));
-  #cards = new Children(at("destinations"));
-  #troubles = new Children(at("troubles"));
-  #receiver = new Receiver(at("receiver"));
-  #storage = new Storage(at("storage"));
-  #settings = new Settings("Everything but the destinations");
-  #histories = new Map();
-  #disk = new History();
-  #startedAt = null;
-  #toldAt = null;
+  #changes;
+  #overview;
+  #cards;
+  #troubles;
+  #receiver;
+  #storage;
+  #settings;
+  #histories;
+  #disk;
+  #startedAt;
+  #toldAt;
 
   start() {
-    at("configuration").append(this.#settings.root);
+    this.#empty();
     at("token-form").addEventListener("submit", (event) => this.#takeToken(event));
-    at("forget").addEventListener("click", () => this.#forget());
+    at("forget").addEventListener("click", () => this.#leave());
     this.#poll.token = sessionStorage.getItem(TOKEN);
   }
 
@@ -51,13 +54,10 @@ class Page {
   }
 
   #refused(wasShown) {
-    sessionStorage.removeItem(TOKEN);
-    at("figures").hidden = at("contact").hidden = at("forget").hidden = true;
+    this.#forget();
     at("token-form").hidden = false;
     write(at("token-fault"), wasShown ? "✖ The gateway does not take this token." : "");
     document.title = "Token needed | gateway";
-    write(at("source"), "");
-    write(at("process"), "");
     at("token").focus();
   }
 
@@ -85,12 +85,37 @@ class Page {
     this.#poll.token = token;
   }
 
-  #forget() {
-    sessionStorage.removeItem(TOKEN);
+  /** Ask without a token: the answer may be long in coming, and what is shown was for who had one. */
+  #leave() {
+    this.#forget();
     this.#poll.token = null;
   }
 
+  #forget() {
+    sessionStorage.removeItem(TOKEN);
+    this.#empty();
+  }
+
   // What is shown.
+
+  /** Keep nothing of what the gateway has told, neither in the document nor here. */
+  #empty() {
+    for (const blank of BLANK) at(blank.id).replaceWith(blank.cloneNode(true));
+    for (const id of ["process", "source", "successor", "contact"]) write(at(id), "");
+    at("successor").hidden = at("contact").hidden = at("forget").hidden = true;
+    document.title = "gateway";
+    this.#changes = new Changes(at("changes-list"), at("no-changes"));
+    this.#overview = new Overview(at("overview"), at("overview-table"));
+    this.#cards = new Children(at("destinations"));
+    this.#troubles = new Children(at("troubles"));
+    this.#receiver = new Receiver(at("receiver"));
+    this.#storage = new Storage(at("storage"));
+    this.#settings = new Settings("Everything but the destinations");
+    at("configuration").append(this.#settings.root);
+    this.#histories = new Map();
+    this.#disk = new History();
+    this.#startedAt = this.#toldAt = null;
+  }
 
   /** Another process counts from the beginning: what was seen of the one before is not comparable. */
   #begin(startedAt) {

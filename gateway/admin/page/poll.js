@@ -9,7 +9,8 @@ export class Poll {
   #listener;
   #token = null;
   #waiting = null;
-  #stop = new AbortController();
+  /** Of the request that is under way or was the last; null while nobody looks. */
+  #asking = null;
 
   /**
    * `listener` has `told(status)`; `refused(wasShown)`, where a token is asked for, be it another than was
@@ -33,16 +34,18 @@ export class Poll {
   /** Ask now, and go on while the page is visible. */
   restart() {
     clearTimeout(this.#waiting);
-    this.#stop.abort();
-    if (document.hidden) return;
-    this.#stop = new AbortController();
-    this.#ask(this.#stop.signal);
+    this.#asking?.abort();
+    this.#asking = null;
+    if (!document.hidden) this.#ask();
   }
 
-  async #ask(stopped) {
-    const tell = await this.#answer(stopped);
-    if (stopped.aborted) return;
-    if (this.#tell(tell)) this.#waiting = setTimeout(() => this.#ask(stopped), PERIOD_MS);
+  async #ask() {
+    const asking = (this.#asking = new AbortController());
+    const patience = setTimeout(() => asking.abort(), PATIENCE_MS);  // AbortSignal.any is too young for some browsers
+    const tell = await this.#answer(asking.signal);
+    clearTimeout(patience);
+    if (this.#asking !== asking) return;
+    if (this.#tell(tell)) this.#waiting = setTimeout(() => this.#ask(), PERIOD_MS);
   }
 
   /** Old figures that look live would be worse than none: a fault of this page is told like any other. */
@@ -57,26 +60,22 @@ export class Poll {
   }
 
   /** What to tell the listener of one request; that returns whether to ask again. */
-  async #answer(stopped) {
+  async #answer(signal) {
     const { told, refused, failed } = this.#listener;
     const again = (tell) => () => { tell(); return true; };
     try {
       const answer = await fetch("status", {
         headers: this.#token === null ? {} : { Authorization: `Bearer ${this.#token}` },
-        cache: "no-store", credentials: "omit", redirect: "error",
-        signal: AbortSignal.any([stopped, AbortSignal.timeout(PATIENCE_MS)]),
+        cache: "no-store", credentials: "omit", redirect: "error", signal,
       });
       if (answer.status === 401) return () => { refused(this.#token !== null); return false; };
       if (!answer.ok) return again(() => failed(`it answers with status ${answer.status}`));
       const status = await answer.json();
       return again(() => told(status));
     } catch (error) {
-      return again(() => failed(reason(error)));
+      return again(() => failed(signal.aborted ? `no answer in ${PATIENCE_MS / 1000} seconds` : reason(error)));
     }
   }
 }
 
-function reason(error) {
-  if (error.name === "TimeoutError") return `no answer in ${PATIENCE_MS / 1000} seconds`;
-  return error instanceof SyntaxError ? "its answer is no JSON" : "no connection";
-}
+const reason = (error) => (error instanceof SyntaxError ? "its answer is no JSON" : "no connection");
