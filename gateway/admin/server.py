@@ -208,7 +208,7 @@ class Admin:
         loopback names are usual, and a browser connects to no Unix socket.
         """
         can_be_rebound = self._listen.path is None and self._listen.is_local and not self.tokens
-        if can_be_rebound and not all(map(names_this_machine, request.headers.getall("Host", ()))):
+        if can_be_rebound and not names_this_machine(request.headers.get("Host", "")):
             raise web.HTTPMisdirectedRequest(
                 text="Host is neither localhost nor an IP address; with admin.tokens it may be any name"
             )
