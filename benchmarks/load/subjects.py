@@ -179,7 +179,6 @@ TO_AWS = to_bus("aws")
 TO_FILE_BY_TWO = to_file(" by two workers", workers=2)
 TO_AWS_BY_ONE = structs.replace(to_bus("aws", " by one worker", ROOM), is_pinned=False)
 TO_AWS_BY_TWO = structs.replace(to_bus("aws", " by two workers", ROOM, workers=2), is_pinned=False)
-DELIVERED_TO_AWS = to_bus("aws", ", answering when delivered", WAITING)
 OBVIOUS = Subject("obvious gateway", lambda place: python("benchmarks.load.obvious", place.bus_url))
 
 
