@@ -15,7 +15,7 @@ import pytest
 
 from gateway.errors import UnavailableError
 from gateway.sender import Delivered
-from gateway.senders.file import FileConfig, FileSender
+from gateway.senders.file import FileConfig, FileSender, lines
 from tests.senders.builders import batch, event, event_of_json_size
 from tests.support.clock import on_virtual_clock
 
@@ -53,6 +53,13 @@ class Pipe:
         finally:
             os.close(other)
         return False
+
+    def has_writers(self) -> bool:
+        """Whether somebody has it open to write, once everything is read."""
+        try:
+            return os.read(self._reader, 1) != b""
+        except BlockingIOError:
+            return True
 
     async def lines_until(self, end: asyncio.Task[Any]) -> list[bytes]:
         """What is read until then, and what is left."""
@@ -108,6 +115,35 @@ async def test_who_has_nothing_more_to_send_ends_its_torn_line_all_the_same(pipe
 
 
 @on_virtual_clock
+async def test_who_has_ended_its_torn_line_takes_turns_again(pipe: Pipe) -> None:
+    """With whoever comes first then."""
+    sender, one = pipe.sender(), event()
+    await given_up(sender, LARGE)
+    await pipe.lines_until(asyncio.create_task(asyncio.sleep(1)))
+    other = os.open(pipe.path, os.O_WRONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    sending = await begun(sender.send(batch(one)))
+    os.close(other)
+    assert await pipe.lines_until(sending) == [one.json, b""]
+    await sender.aclose()
+
+
+@on_virtual_clock
+async def test_a_batch_behind_a_torn_line_keeps_others_out_to_its_end(pipe: Pipe) -> None:
+    """However long it waits for the reader: that the torn line is ended ends no turn."""
+    sender, events = pipe.sender(), [event_of_json_size(3000) for _ in range(200)]
+    await given_up(sender, LARGE)
+    sending = await begun(sender.send(batch(*events)))
+    torn, *first = await pipe.lines_until(asyncio.create_task(asyncio.sleep(0)))
+    await asyncio.wait({sending}, timeout=1)
+    assert pipe.is_locked()
+    rest = await pipe.lines_until(sending)
+    assert 0 < len(torn) < LARGE
+    assert b"\n".join([*first[:-1], first[-1] + rest[0], *rest[1:]]) == lines(batch(*events))
+    await sender.aclose()
+
+
+@on_virtual_clock
 async def test_a_closing_ends_the_torn_line(pipe: Pipe) -> None:
     """If the reader goes on meanwhile: the process may be gone right after it."""
     sender = pipe.sender()
@@ -115,7 +151,7 @@ async def test_a_closing_ends_the_torn_line(pipe: Pipe) -> None:
     torn, *rest = await pipe.lines_until(await begun(sender.aclose()))
     assert 0 < len(torn) < LARGE
     assert rest == [b""]
-    assert not pipe.is_locked()
+    assert not pipe.has_writers()
 
 
 @on_virtual_clock
@@ -129,6 +165,7 @@ async def test_a_reader_that_stands_still_holds_up_no_closing_and_costs_no_other
     _, *rest = await pipe.lines_until(await begun(other.send(batch(one))))
     assert rest == [one.json, b""]
     await other.aclose()
+    assert not pipe.has_writers()
 
 
 @on_virtual_clock
@@ -172,7 +209,7 @@ async def test_the_next_reader_finds_the_torn_line_ended(pipe: Pipe) -> None:
 
 
 TWO_SENDERS = """
-import asyncio
+import asyncio, signal, sys
 from gateway.senders.file import FileConfig, FileSender
 from tests.senders.builders import batch, event_of_json_size
 async def work(sender):
@@ -180,19 +217,53 @@ async def work(sender):
         await sender.send(batch(*[event_of_json_size(9000) for _ in range(10)]))
     await sender.aclose()
 async def main():
-    await asyncio.gather(*[work(FileSender(FileConfig())) for _ in range(2)])
+    both = asyncio.gather(*[work(FileSender(FileConfig())) for _ in range(2)])
+    await asyncio.wait({both}, timeout=0.05)
+    print("waiting", file=sys.stderr)
+    await both
+signal.alarm(10)
 asyncio.run(main())
 """
-"""Two destinations in one process that have its standard output in common, a pipe."""
+"""Two destinations in one process that have its standard output in common, a pipe that nobody reads yet."""
 
 
 def test_two_senders_to_standard_output_do_not_hold_each_other_up() -> None:
     """And their lines do not mix."""
-    finished = subprocess.run(  # noqa: S603 - ours
-        [sys.executable, "-c", TWO_SENDERS], check=True, capture_output=True, timeout=20
-    )
-    ids = [json.loads(line)["id"] for line in finished.stdout.splitlines()]
+    with subprocess.Popen(  # noqa: S603 - ours
+        [sys.executable, "-c", TWO_SENDERS], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == b"waiting\n"
+        written, _ = process.communicate()
+    ids = [json.loads(line)["id"] for line in written.splitlines()]
     assert len(set(ids)) == len(ids) == 200
+
+
+NOBODY_READS = """
+import asyncio, signal, sys
+from gateway.senders.file import FileConfig, FileSender
+from tests.senders.builders import batch, event_of_json_size
+async def main():
+    sender = FileSender(FileConfig())
+    try:
+        async with asyncio.timeout(0.05):
+            await sender.send(batch(event_of_json_size(200_000)))
+    except TimeoutError:
+        await sender.aclose()
+    print("going on", file=sys.stderr)
+signal.alarm(10)
+asyncio.run(main())
+"""
+"""A standard output that is a pipe, which blocks and is full; whoever waits for it is ended."""
+
+
+def test_a_standard_output_that_nobody_reads_does_not_stop_the_loop() -> None:
+    """Not by the attempts to end the torn line either."""
+    with subprocess.Popen(  # noqa: S603 - ours
+        [sys.executable, "-c", NOBODY_READS], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == b"going on\n"
 
 
 FULL_DISK = """
