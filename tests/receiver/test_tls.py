@@ -177,10 +177,10 @@ async def test_plain_http_to_a_tls_listener_is_not_read(authority: Authority, tm
 async def test_a_handshake_that_does_not_come_to_its_end_ends_the_connection(
     authority: Authority, tmp_path: Path
 ) -> None:
-    """Nobody holds a connection by saying nothing, or half of a greeting."""
+    """Nobody holds a connection by saying nothing, or half of a greeting; each is counted."""
     authority.server().write(tmp_path)
     limits = limited(handshake_timeout_seconds=0.05)
-    async with running(tls_config(tmp_path), limits=limits) as (_, [bound]):
+    async with running(tls_config(tmp_path), limits=limits) as (receiver, [bound]):
         assert isinstance(bound, ListenTcp)
         for greeting in (b"", b"\x16\x03\x01\x02\x00\x01"):
             reader, writer = await asyncio.open_connection(bound.host, bound.port)
@@ -188,6 +188,7 @@ async def test_a_handshake_that_does_not_come_to_its_end_ends_the_connection(
             with suppress(ConnectionResetError):  # as good an end
                 assert await asyncio.wait_for(reader.read(), SOON) == b""
             writer.close()
+        assert receiver.statistics().tls_handshake_failures == 2
 
 
 async def test_a_handshake_that_fails_is_counted_and_the_log_says_why(
