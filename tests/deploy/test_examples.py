@@ -30,6 +30,8 @@ SECONDS = 30.0
 ATTEMPTS = 5
 
 ACCEPTED = http_answer(status=202)
+TOKEN = "token-of-the-tests"
+ASKS_FOR_TOKEN = {"receiver": {"tokens": [TOKEN]}}
 UNPRINTABLE = "\x01"
 """Of an order of this name the gateway takes no event: no attribute may have such a character."""
 
@@ -61,6 +63,7 @@ def curl(_: Path) -> list[str]:
 
 Program = Callable[[Path], Sequence[str]]
 services = pytest.mark.parametrize("program", [python, javascript])
+every_program = pytest.mark.parametrize("program", [python, javascript, curl])
 
 
 @asynccontextmanager
@@ -218,6 +221,41 @@ async def test_what_the_bus_has_refused_is_not_posted_again(program: Program, tm
     assert "1001-paid: 502, given up: dead-lettered" in done.said
 
 
+@every_program
+async def test_a_token_is_shown_to_a_gateway_that_asks_for_one(
+    program: Program, client: aiohttp.ClientSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without it nothing is taken, and the exit code says so."""
+    async with AwsEmulator() as bus, GatewayProcess(tmp_path, configuration(bus) | ASKS_FOR_TOKEN) as gateway:
+        command = program(tmp_path)
+        refused = await run(command, gateway.url, "1001")
+        assert arrived(bus) == {}
+        monkeypatch.setenv("GATEWAY_TOKEN", TOKEN)
+        taken = await run(command, gateway.url, "1001")
+        await until_held_is(client, gateway.admin_url, 0)
+        assert {"1001-created", "1001-paid"} <= arrived(bus).keys()
+    assert refused.code == 1, refused.said
+    assert '"status":401' in refused.said
+    assert taken.code == 0, taken.said
+
+
+@every_program
+async def test_without_a_token_there_is_no_authorization(program: Program, tmp_path: Path) -> None:
+    """Not an empty one, which a proxy on the way might refuse."""
+    async with ScriptedServer(ACCEPTED) as server:
+        await run(program(tmp_path), server.url, "1001")
+    assert server.received
+    assert not any("authorization" in request.headers for request in server.received)
+
+
+async def test_curl_ends_with_a_fault_where_what_is_wrong_on_purpose_is_taken(tmp_path: Path) -> None:
+    """Its last batch has an event without a source: this is no gateway."""
+    async with ScriptedServer(ACCEPTED) as server:
+        done = await run(curl(tmp_path), server.url)
+    assert done.code == 1, done.said
+    assert done.said.splitlines()[-1] == "refused: 202"
+
+
 async def test_curl_posts_in_every_mode_waits_and_is_refused(
     client: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
@@ -238,7 +276,7 @@ async def test_curl_posts_in_every_mode_waits_and_is_refused(
 
 async def test_curl_posts_the_same_again_when_there_was_no_room(tmp_path: Path) -> None:
     """One of its own options does it; the first second of its patience is the shortest that it knows."""
-    async with ScriptedServer(NO_ROOM, ACCEPTED) as server:
+    async with ScriptedServer(NO_ROOM, *[ACCEPTED] * 4, http_answer(status=400)) as server:
         done = await run(curl(tmp_path), server.url)
     assert done.code == 0, done.said
     first, second, third, *_ = server.received

@@ -7,6 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CloudEvent, HTTP } from "cloudevents";
 
 const GATEWAY_URL = process.env.GATEWAY_URL ?? "http://127.0.0.1:8080";
+const GATEWAY_TOKEN = process.env.GATEWAY_TOKEN; // where the gateway asks for one
+const AUTHORIZATION = GATEWAY_TOKEN ? { Authorization: `Bearer ${GATEWAY_TOKEN}` } : {};
 const TIMEOUT_MS = 10_000; // longer than the longest `Prefer: wait`
 const ACCEPTED = [200, 202];
 const [NO_ANSWER, TOO_SLOW, NO_ROOM] = [0, 408, 503]; // worth another attempt; nothing else is
@@ -31,7 +33,7 @@ async function post(event, headers) {
   const message = HTTP.structured(event); // once: what is posted again is the same, to the byte
   let answer;
   for (const backoff of [...BACKOFFS_MS, undefined]) {
-    answer = await attempt(message.body, { ...message.headers, ...headers });
+    answer = await attempt(message.body, { ...message.headers, ...AUTHORIZATION, ...headers });
     if (ACCEPTED.includes(answer.status)) {
       console.error(`INFO ${event.id}: ${answer.status} ${answer.text}`);
       return true;

@@ -18,6 +18,8 @@ from cloudevents.core.bindings.http import to_structured_event
 from cloudevents.core.v1.event import CloudEvent
 
 GATEWAY_URL = os.environ.get("GATEWAY_URL", "http://127.0.0.1:8080")
+GATEWAY_TOKEN = os.environ.get("GATEWAY_TOKEN")  # where the gateway asks for one
+AUTHORIZATION = {"Authorization": f"Bearer {GATEWAY_TOKEN}"} if GATEWAY_TOKEN else {}
 TIMEOUT = ClientTimeout(total=10)  # longer than the longest `Prefer: wait`
 ACCEPTED = {200, 202}
 NO_ANSWER, TOO_SLOW, NO_ROOM = 0, 408, 503  # worth another attempt; nothing else is
@@ -77,7 +79,8 @@ def seconds_of(retry_after: str | None, backoff: float) -> float:
 
 async def main(orders: list[str]) -> bool:
     """Take the orders; whether the gateway has an event of each step."""
-    async with ClientSession(GATEWAY_URL, timeout=TIMEOUT) as session:  # one for all: keep-alive
+    # One for all: connections are kept alive.
+    async with ClientSession(GATEWAY_URL, headers=AUTHORIZATION, timeout=TIMEOUT) as session:
         posted = []
         for order in orders:
             # A tracing library has this from the request that is served, and sends it by itself.
