@@ -329,7 +329,7 @@ class App:
         """Why an event would not be accepted now; None if it would."""
         if self._state is not State.RUNNING or self._intake.is_draining:
             return self._state.value
-        full = [name for name, each in self._destinations.items() if not each.has_room(1, 0)]
+        full = [name for name, each in self._destinations.items() if each.is_full]
         if full:
             return f"full: {', '.join(full)}"
         return "; ".join(self._storage.obstacles()) or None

@@ -12,7 +12,7 @@ from gateway.event import Event
 from gateway.pipeline.admit import admit_all, entries_of
 from gateway.pipeline.dead_letter import DeadLetters
 from gateway.pipeline.dispatch import Dispatch
-from gateway.pipeline.forecast import seconds_until_room
+from gateway.pipeline.forecast import is_full, seconds_until_room
 from gateway.pipeline.retirement import Retirement, close_after
 from gateway.pipeline.settings import Clocks, DestinationSettings
 from gateway.pipeline.spill import RestoredEvent
@@ -58,6 +58,11 @@ class Destination:
     def has_room(self, events: int, event_bytes: int) -> bool:
         """Whether so many events with so many bytes of JSON would be taken now."""
         return self._buffer.has_room(events, event_bytes)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether another event like those it holds would be refused now."""
+        return is_full(self._buffer.statistics())
 
     def could_ever_hold(self, events: int, event_bytes: int) -> bool:
         """Whether an empty buffer would take them."""

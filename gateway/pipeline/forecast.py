@@ -22,16 +22,28 @@ def seconds_until_room(
     return max(1, min(RETRY_AFTER_MAX_SECONDS, ceil(lacking / released_per_second)))
 
 
+def is_full(buffer: BufferStatistics) -> bool:
+    """Whether another event like those held, which is one of their mean bytes, would be refused.
+
+    Room for a smaller one alone does not count, as nobody may send such. An empty buffer is never full.
+    """
+    return bool(buffer.held_events) and _room_in_mean_events(buffer) < 1
+
+
 def seconds_to_full(buffer: BufferStatistics, *, filling_per_second: float) -> float:
     """When the buffer will be full if it goes on filling by so many events a second; infinity: never.
 
-    Without room for one more mean event it is full now, though it stand still: then everything is refused.
+    A full one is full now, though it stand still: then everything is refused.
     """
-    if not buffer.held_events:
+    if is_full(buffer):
+        return 0.0
+    if not buffer.held_events or filling_per_second <= 0:
         return inf
+    return _room_in_mean_events(buffer) / filling_per_second
+
+
+def _room_in_mean_events(buffer: BufferStatistics) -> float:
+    """How many more events would fit; of a buffer that holds one at least, whose mean they have."""
     bytes_each = buffer.held_bytes / buffer.held_events
     room_by_bytes = (buffer.max_bytes - buffer.held_bytes) / bytes_each
-    room = min(buffer.max_events - buffer.held_events, room_by_bytes)
-    if room < 1:
-        return 0.0
-    return room / filling_per_second if filling_per_second > 0 else inf
+    return min(buffer.max_events - buffer.held_events, room_by_bytes)

@@ -1,17 +1,26 @@
 """More load than room: refusals are honest, memory stays bounded, and what was accepted arrives."""
 
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import orjson
+import pytest
 
 from gateway.emulators.aws import AwsEmulator
 from gateway.emulators.faults import Faults
-from tests.support.load import STRUCTURED, accepted, document, post_all
+from tests.support.load import STRUCTURED, accepted, document, post, post_all
 from tests.support.process import GatewayProcess, aws_destination, until_held_is
 
 BUFFER_BYTES = 1 << 20
 EVENTS = 4000
+ALIKE = 600
+"""Events of one size, 2 kB: more than the buffer has room for."""
+
+
+def alike(number: int) -> dict[str, Any]:
+    """The same number of bytes for each number up to a million."""
+    return document(10**6 + number, data="x" * 2000)
 
 
 async def test_a_load_larger_than_the_buffer_is_refused_with_503_and_the_rest_arrives(
@@ -39,6 +48,32 @@ async def test_a_load_larger_than_the_buffer_is_refused_with_503_and_the_rest_ar
     assert full_bytes - idle_bytes < 8 * BUFFER_BYTES
     assert sorted(orjson.loads(event.detail)["id"] for event in bus.received) == sorted(accepted(statuses))
     assert accounts.total("gateway_events_refused_total", reason="no_room") == EVENTS + 1 - accounts.delivered
+
+
+@pytest.mark.parametrize(
+    ("workers", "told"),
+    [(1, "full: bus\n"), (2, "worker 0: full: bus; worker 1: full: bus\n")],
+    ids=["alone", "two workers"],
+)
+async def test_a_gateway_that_refuses_every_event_is_not_ready(
+    bus: AwsEmulator, client: aiohttp.ClientSession, tmp_path: Path, workers: int, told: str
+) -> None:
+    """Though a smaller event than those it holds would fit; ready again as soon as they have gone."""
+    bus.faults = Faults(down=True)
+    configuration = {
+        "buffer": {"max_bytes": "1MiB"},
+        "destinations": {"bus": aws_destination(bus.url)},
+    }
+    async with GatewayProcess(tmp_path, configuration, workers=workers) as gateway:
+        statuses = await post_all(client, gateway.url, map(alike, range(ALIKE)), connections=32)
+        assert await post(client, gateway.url, alike(ALIKE)) == 503
+        async with client.get(f"{gateway.admin_url}/readyz") as ready:
+            assert (ready.status, await ready.text()) == (503, told)
+        bus.faults = Faults()
+        await until_held_is(client, gateway.admin_url, 0)
+        async with client.get(f"{gateway.admin_url}/readyz") as ready:
+            assert ready.status == 200
+    assert set(statuses.values()) == {202, 503}
 
 
 async def test_an_idle_gateway_needs_at_most_60_mib(bus: AwsEmulator, tmp_path: Path) -> None:
