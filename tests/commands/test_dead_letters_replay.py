@@ -218,9 +218,16 @@ def test_what_a_gateway_s_answers_mean() -> None:
     assert answered(422, problem) == Refused("422", "Its type is too long.")
     assert answered(404, b"<html>") == Refused("404", "")
     assert answered(500, b"\xff") == Refused("500", "")
-    assert [answered(401), answered(403)] == [Stuck("401"), Stuck("403")]
+    assert answered(403) == Stuck("403")
     assert answered(503, Retry_After="7").wait_seconds == 7
     assert answered(503).wait_seconds == 1
+
+
+def test_a_gateway_that_asks_for_a_token_is_answered_with_the_option_that_shows_one() -> None:
+    """After the gateway's own words, or where a proxy before it has none that are understood."""
+    problem = b'{"title":"Unauthorized","status":401,"detail":"a bearer token is needed"}'
+    assert answered(401, problem) == Stuck("401", "a bearer token is needed; --token-file shows one")
+    assert answered(401) == Stuck("401", "unauthorized; --token-file shows one")
 
 
 # Straight to a bus.

@@ -25,7 +25,8 @@ HEADERS = {
 }
 
 ACCEPTED = (200, 202)
-UNAUTHORIZED = (401, 403)
+UNAUTHORIZED = 401
+FORBIDDEN = 403
 BUSY = 503
 USUAL_WAIT_SECONDS = 1.0
 """Where a 503 does not say how long."""
@@ -106,8 +107,11 @@ def judge(answer: Answer, *, now: float) -> Verdict | _Busy:
     if answer.status == BUSY:
         seconds = retry_after_seconds(answer.headers, now)
         return _Busy(USUAL_WAIT_SECONDS if seconds is None else seconds)
-    kind = Stuck if answer.status in UNAUTHORIZED else Refused
-    return kind(str(answer.status), _reason(answer.body))
+    reason = _reason(answer.body)
+    if answer.status == UNAUTHORIZED:
+        return Stuck(str(UNAUTHORIZED), f"{reason or 'unauthorized'}; --token-file shows one")
+    kind = Stuck if answer.status == FORBIDDEN else Refused
+    return kind(str(answer.status), reason)
 
 
 def _reason(body: bytes) -> str:
