@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import signal
 import sys
+from collections.abc import Sequence
 
 import uvloop
 
@@ -13,13 +14,13 @@ from gateway.config import ListenAddress
 from gateway.exit_code import ExitCode
 
 
-def emulate(*, bus: BusName, listen: ListenAddress) -> ExitCode:
-    """Emulate that bus until SIGTERM or SIGINT; the exit code."""
+def emulate(*, bus: BusName, listen: ListenAddress, event_buses: Sequence[str] = ()) -> ExitCode:
+    """Emulate that bus, with those event buses or any, until SIGTERM or SIGINT; the exit code."""
     if listen.path is not None:
         sys.stderr.write("--listen: the emulated bus listens on TCP only\n")
         return ExitCode.BAD_USAGE
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(emulated_bus(bus), listen))
+        return runner.run(_serve(emulated_bus(bus, event_buses), listen))
 
 
 async def _serve(bus: EmulatedBus, listen: ListenAddress) -> ExitCode:
@@ -56,6 +57,7 @@ def _introduction(url: str, bus: EmulatedBus) -> str:
     return f"""\
 Emulated {bus.title}: {url}
 {lines}\
+  exists                     {bus.exists}
   what it received           curl -s {url}/_emulator/events
   faults (PUT to set them)   curl -s {url}/_emulator/faults
 """

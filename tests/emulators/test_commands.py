@@ -8,7 +8,15 @@ from typing import Self
 import aiohttp
 import pytest
 
+from gateway import senders
+from gateway.cloudevents.json import read_event
 from gateway.commands.bus_name import BusName
+from gateway.commands.emulated_bus import emulated_bus
+from gateway.config import parse
+from gateway.entry import Batch, Entry
+from gateway.pipeline.delivery import attempt
+from gateway.sender import Delivered, Hold
+from tests.support.build import WALL_AT_START
 from tests.support.process import EXIT_SECONDS, clean_environment
 
 TITLES = {
@@ -58,14 +66,44 @@ class Command:
 
 @pytest.mark.parametrize("name", BusName)
 async def test_every_bus_runs_alone_and_says_what_a_client_needs(name: BusName) -> None:
-    """Its address, the keys of a destination, and where to see what it received; no warning on loopback."""
+    """Its address, a destination's keys, what exists, where to see what came; no warning on loopback."""
     async with Command("emulate", name, "--listen", "127.0.0.1:0", until="faults (PUT") as command:
         url = command.found(f"{TITLES[name]}: (\\S+)\n")
         for key in KEYS[name]:
             assert command.found(rf"  {key} +(\S+)\n")
+        assert command.found(r"  exists +(.+)\n") in {"any event bus", "any channel"}
         async with aiohttp.ClientSession() as client, client.get(f"{url}/_emulator/events") as answer:
             assert await answer.json() == []
     assert command.warned == ""
+
+
+NAMED = {BusName.AWS: "event_bus", BusName.ALIBABA: "event_bus", BusName.HUAWEI: "channel_id"}
+"""The key that names what may not exist."""
+
+
+async def outcome(name: BusName, keys: dict[str, str]) -> object:
+    """What becomes of one event that is sent to that destination."""
+    plugins = senders.plugins()
+    config = parse({"destinations": {"orders": {"type": name, **keys}}}, environment={}, plugins=plugins)
+    sender = plugins[name].create(config.destinations["orders"].sender)
+    sent = read_event(EVENT, received_at=WALL_AT_START)
+    batch = Batch.of([Entry(sent, sender.admit(sent), 0.0)])
+    (found,) = (await attempt(sender, batch, timeout_seconds=EXIT_SECONDS)).outcomes
+    await sender.aclose()
+    return found
+
+
+@pytest.mark.parametrize("name", BusName)
+async def test_where_event_buses_are_named_no_other_exists(name: BusName) -> None:
+    """An event for another is held, as at the vendor's; where none is named, any will do."""
+    other = {NAMED[name]: "payments"}
+    for named, becomes in [((), Delivered), (("orders", "returns"), Hold)]:
+        bus = emulated_bus(name, named)
+        async with bus.emulator:
+            keys = {"endpoint": bus.emulator.url, **bus.address, **bus.credentials}
+            assert isinstance(await outcome(name, keys), Delivered)
+            assert isinstance(await outcome(name, {**keys, **other}), becomes)
+    assert (bus.address[NAMED[name]], bus.exists.endswith("orders, returns")) == ("orders", True)
 
 
 async def test_a_bus_that_others_can_reach_warns() -> None:
