@@ -5,6 +5,7 @@ With little grace left they are secured first and delivered on; at the deadline 
 
 import asyncio
 import logging
+import math
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
@@ -20,14 +21,19 @@ from gateway.pipeline.spill_file import SpilledLine, SpillFile
 log = logging.getLogger(__name__)
 
 SPILL_SECONDS = 10.0
-"""How long the disk may take for what one destination holds."""
+"""How long the disk may take nothing at all before it is taken for hung. While it takes something it is
+waited for, and that ends: a file has so many pieces and no more, and so many syncs."""
+
+LOOK_SECONDS = 1.0
+"""How often to look whether the disk has taken anything."""
 
 
 class _Write(Struct, frozen=True):
-    """A file on its way to the disk, and when to wait for it no longer."""
+    """A file on its way to the disk."""
 
     future: asyncio.Future[None]
-    deadline: float
+    file: SpillFile
+    begun_at: float
 
 
 class _Kept(Struct):
@@ -51,6 +57,12 @@ class Keeping:
         """Begun and not finished, by destination."""
         self._failures: dict[str, BaseException] = {}
         """Of a destination's last write."""
+        self._finished_steps = 0
+        """Of files that are not under way any more."""
+        self._steps = 0
+        """Of all files, at the last look: one may have to wait for the thread of another."""
+        self._advanced_at = -math.inf
+        """When a look last found more of them."""
 
     @property
     def hangs(self) -> bool:
@@ -69,29 +81,41 @@ class Keeping:
         file = self._spill.begin(name, rest)
         future = asyncio.wrap_future(self._threads.submit(file.write))
         future.add_done_callback(partial(self._written, name, file))
-        self._writes[name] = _Write(future, loop.time() + SPILL_SECONDS)
+        self._writes[name] = _Write(future, file, loop.time())
 
     async def keep(self, name: str, entries: Sequence[Entry]) -> bool:
         """Finish: what the destination still holds, and nothing changes any more, is on disk and told so.
 
-        To be called for every destination, be there nothing left of it. False: some are lost.
+        To be called for every destination, be there nothing left of it. False: some are lost, or may be.
         """
         await self._finish_write(name)
         self.secure(name, entries)
         await self._finish_write(name)
+        if (write := self._writes.get(name)) is not None:
+            write.file.leave()
         kept = _tell(entries)
         self._report(name, kept, len(entries) - kept.spilled - kept.journaled)
         return kept.spilled + kept.journaled == len(entries)
 
     async def _finish_write(self, name: str) -> None:
-        """Wait for the destination's write, if there is one, as long as it may take."""
-        if (write := self._writes.get(name)) is not None:
-            seconds_left = write.deadline - asyncio.get_running_loop().time()
-            await asyncio.wait([write.future], timeout=max(0.0, seconds_left))
+        """Wait for the destination's write, if there is one, as long as the disk does not hang."""
+        while (write := self._writes.get(name)) is not None:
+            seconds_left = self._hangs_at(write) - asyncio.get_running_loop().time()
+            if seconds_left <= 0:
+                return
+            await asyncio.wait([write.future], timeout=min(seconds_left, LOOK_SECONDS))
+
+    def _hangs_at(self, write: _Write) -> float:
+        """When the write is to be given up, if the disk takes nothing more."""
+        steps = self._finished_steps + sum(each.file.steps for each in self._writes.values())
+        if steps != self._steps:
+            self._steps, self._advanced_at = steps, asyncio.get_running_loop().time()
+        return max(write.begun_at, self._advanced_at) + SPILL_SECONDS
 
     def _written(self, name: str, file: SpillFile, future: asyncio.Future[None]) -> None:
         """Also called when nobody waits for it any more: it may have come late."""
         del self._writes[name]
+        self._finished_steps += file.steps + 1
         if (error := future.exception()) is None:
             self._failures.pop(name, None)
             file.confirm()
@@ -105,6 +129,9 @@ class Keeping:
         if lost and self._spill is None:
             log.error("events are lost: they were not delivered, and shutdown.spill is empty",
                       extra=where | {"events": lost})  # fmt: skip
+        elif lost and name in self._writes:
+            log.critical("the disk takes nothing more of the spill: what is not on it by now may be lost",
+                         extra=where | {"events": lost, "error": repr(error)})  # fmt: skip
         elif lost:
             log.critical("events could not be spilled: they are lost, but for those that an earlier start "
                          "spilled", extra=where | {"events": lost, "error": repr(error)})  # fmt: skip

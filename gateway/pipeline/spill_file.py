@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from threading import Lock
+from typing import Annotated, BinaryIO
 from zlib import crc32
 
 import msgspec
@@ -28,6 +29,10 @@ log = logging.getLogger(__name__)
 
 WRITE_BYTES = 1 << 20
 """About as much is encoded before it is written: not everything twice in memory, when memory may be short."""
+
+SYNC_BYTES = 8 << 20
+"""So much is forced to the disk at once: one call for all of it would take as long as the disk needs, and
+nobody could tell a large file from a disk that hangs."""
 
 
 class SpilledEntry(Struct, frozen=True):
@@ -70,32 +75,34 @@ def _checksum(key: str, accepted_at: str, attempts: int, json: bytes) -> int:
 
 
 class Stage(Enum):
-    """Where a file is in its life: from draft to kept, or from either to gone."""
+    """Where a file is in its life: from draft to kept, by way of left if it takes too long; at last gone."""
 
     DRAFT = "draft"
     """It is being written."""
     KEPT = "kept"
     """It is on disk, whole."""
+    LEFT = "left"
+    """It is still being written, and nobody waits: what stands in the draft is the next start's."""
     GONE = "gone"
 
 
-class SpilledLine:
+_UNFINISHED = frozenset({Stage.DRAFT, Stage.LEFT})
+
+
+class SpilledLine(Struct, gc=False, eq=False):
     """The receipt of an entry that stands in a file: settles its line, and passes every word on.
 
     `inner` is the receipt that the entry had before: a producer that waits, an older line, or None.
+    A million are made in one step of the loop: the garbage collector would look at them again and again.
     """
 
-    __slots__ = ("_attempts", "_file", "_is_settled", "_number", "inner", "key")
-
-    def __init__(
-        self, file: "SpillFile", number: int, key: str, attempts: int, inner: Receipt | None
-    ) -> None:
-        self.key = key
-        self.inner = inner
-        self._file = file
-        self._number = number
-        self._attempts = attempts
-        self._is_settled = False
+    file: "SpillFile"
+    number: int
+    key: str
+    attempts: int
+    """At the moment it was wrapped."""
+    inner: Receipt | None
+    is_settled: bool = False
 
     def delivered(self, entry: Entry, event_id: str | None) -> None:
         """The bus has it."""
@@ -116,12 +123,12 @@ class SpilledLine:
 
     def lost(self, entry: Entry) -> None:
         """It stands in no file; while one is being written it may yet, and nobody is to send it again."""
-        if self._file.stage is not Stage.DRAFT and self.inner is not None:
+        if self.file.stage not in _UNFINISHED and self.inner is not None:
             self.inner.lost(entry)
 
     def keeps(self, entry: Entry) -> bool:
         """Whether it stands in its file with as many attempts as it has had."""
-        if self._is_on_disk and self._attempts == entry.attempt:
+        if self._is_on_disk and self.attempts == entry.attempt:
             return True
         return self.inner is not None and self.inner.keeps(entry)
 
@@ -129,18 +136,18 @@ class SpilledLine:
     def path(self) -> Path | None:
         """The newest file in which it stands, be it with fewer attempts; None if it stands in none."""
         if self._is_on_disk:
-            return self._file.path
+            return self.file.place
         return self.inner.path if isinstance(self.inner, SpilledLine) else None
 
     @property
     def _is_on_disk(self) -> bool:
-        return self._file.stage is Stage.KEPT and not self._is_settled
+        return self.file.has(self.number) and not self.is_settled
 
     def settle(self) -> None:
         """Nobody needs the line any more; safe twice."""
-        if not self._is_settled:
-            self._is_settled = True
-            self._file.settle(self._number)
+        if not self.is_settled:
+            self.is_settled = True
+            self.file.settle(self.number)
 
     def take_over(self) -> None:
         """It is on disk, and so no older line of the same entry is needed."""
@@ -155,18 +162,28 @@ class SpillFile:
     def __init__(self, path: Path, stage: Stage) -> None:
         self.path = path
         self.stage = stage
+        self.steps = 0
+        """Writes and syncs that the disk has done for it so far: it hangs when there are no more."""
+        self._lines_on_disk = 0
+        """Of the draft: so many lines are written and synced."""
+        self._fate = Lock()
+        """Held for a moment to decide whether a draft that cannot be finished goes or stays."""
+        self._is_discarded = False
         self._notes = Notes(notes_of(path))
         self._lacks_notes = False
         self._unsettled = 0
-        self._drafted: list[tuple[Entry, SpilledLine, int]] = []
-        """What is to be written, with the attempts at the moment it was wrapped."""
+        self._drafted: list[Entry] = []
+        """What is to be written."""
+        self._lines: list[SpilledLine] = []
+        """Of what is drafted, in the same order."""
 
     def wrap(self, entry: Entry, key: str) -> None:
         """Make the entry's receipt a line of the file, which is a draft."""
         older = entry.receipt
         key = older.key if isinstance(older, SpilledLine) else key
         line = self.line(len(self._drafted), key, entry.attempt, older)
-        self._drafted.append((entry, line, entry.attempt))
+        self._drafted.append(entry)
+        self._lines.append(line)
         entry.receipt = line
 
     def line(self, number: int, key: str, attempts: int, inner: Receipt | None = None) -> SpilledLine:
@@ -178,30 +195,56 @@ class SpillFile:
         """Keep the file for good: something in it can neither be read nor set aside."""
         self._unsettled += 1
 
+    @property
+    def place(self) -> Path:
+        """Where its lines stand."""
+        return disk.draft_of(self.path) if self.stage in _UNFINISHED else self.path
+
+    def has(self, number: int) -> bool:
+        """Whether that line is on disk and stays there, whatever becomes of the others."""
+        if self.stage is Stage.LEFT:
+            return number < self._lines_on_disk
+        return self.stage is Stage.KEPT
+
     def write(self) -> None:
-        """Put what was wrapped on disk. Raises OSError: nothing is kept. Blocking, on a thread."""
+        """Put what was wrapped on disk. Raises OSError: nothing is kept, unless it was left. On a thread."""
         disk.make_directory(self.path.parent)
+        draft = disk.draft_of(self.path)
         try:
-            disk.replace(self.path, self._pieces())
+            self._write_draft(draft)
+            draft.rename(self.path)
+            disk.sync_directory(self.path.parent)
             self._note_on_thread()
         except BaseException:
-            self.path.unlink(missing_ok=True)  # it is there, if only its name could not be made to last
+            if self._discard():
+                draft.unlink(missing_ok=True)  # a disk that is full needs the room
+                self.path.unlink(missing_ok=True)  # it is there, if only its name could not be made to last
             raise
+
+    def leave(self) -> None:
+        """Wait for its end no longer: what is on disk of it by now stays there for the next start."""
+        with self._fate:
+            if self.stage is Stage.DRAFT and not self._is_discarded:
+                self.stage = Stage.LEFT
 
     def confirm(self) -> None:
         """It is written: older lines of its entries are settled."""
         self.stage = Stage.KEPT
-        drafted, self._drafted = self._drafted, []
-        for _, line, _ in drafted:
+        lines = self._lines
+        self._drafted, self._lines = [], []
+        for line in lines:
             line.take_over()
         self._write_notes()
         self.remove_if_settled()
 
     def abandon(self) -> None:
-        """It could not be written: every entry has the receipt that it had."""
+        """It could not be written: every entry has the receipt that it had, unless the file was left."""
+        drafted, lines = self._drafted, self._lines
+        self._drafted, self._lines = [], []
+        if self.stage is Stage.LEFT:
+            return
         self.stage = Stage.GONE
-        drafted, self._drafted = self._drafted, []
-        for entry, line, _ in drafted:
+        for entry, line in zip(drafted, lines, strict=True):
             if entry.receipt is line:
                 entry.receipt = line.inner
         with suppress(OSError):  # notes without a file are removed at the next start
@@ -210,7 +253,7 @@ class SpillFile:
     def settle(self, number: int) -> None:
         """That line needs no keeping any more."""
         self._unsettled -= 1
-        if self._unsettled or self.stage is Stage.DRAFT:
+        if self._unsettled or self.stage in _UNFINISHED:
             self.note(number)
         else:
             self.remove_if_settled()
@@ -248,17 +291,44 @@ class SpillFile:
         log.warning("a spill file cannot be kept up; the next start may send its events again", extra={
             "file": str(self.path), "error": error.strerror or type(error).__name__})  # fmt: skip
 
-    def _pieces(self) -> Iterator[bytes]:
+    def _discard(self) -> bool:
+        """Decide that the draft goes; False: it was left, and its lines are the next start's."""
+        with self._fate:
+            self._is_discarded = self.stage is not Stage.LEFT
+            return self._is_discarded
+
+    def _write_draft(self, draft: Path) -> None:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            disk.sync_directory(draft.parent)  # the name must last as well: the file may never be finished
+            lines = unsynced_bytes = 0
+            for piece in self._pieces():
+                unsynced_bytes += stream.write(b"".join(piece))
+                lines += len(piece)
+                self.steps += 1
+                if unsynced_bytes >= SYNC_BYTES:
+                    self._sync(stream, lines)
+                    unsynced_bytes = 0
+            self._sync(stream, lines)
+
+    def _sync(self, stream: BinaryIO, lines: int) -> None:
+        """Force the draft's first `lines` to the disk."""
+        stream.flush()
+        os.fsync(stream.fileno())
+        self._lines_on_disk = lines
+        self.steps += 1
+
+    def _pieces(self) -> Iterator[list[bytes]]:
         lines: list[bytes] = []
         size = 0
-        for entry, line, attempts in self._drafted:
-            lines.append(write_line(entry.event, line.key, attempts))
+        for entry, line in zip(self._drafted, self._lines, strict=True):
+            lines.append(write_line(entry.event, line.key, line.attempts))
             size += len(lines[-1])
             if size >= WRITE_BYTES:
-                yield b"".join(lines)
+                yield lines
                 lines, size = [], 0
                 self._note_on_thread()
-        yield b"".join(lines)
+        yield lines
 
     def _note_on_thread(self) -> None:
         with suppress(OSError):  # the loop tries again, and complains

@@ -2,19 +2,25 @@
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.cloudevents.json import read_event
 from gateway.entry import Entry
-from gateway.pipeline.keeping import SPILL_SECONDS, Keeping
+from gateway.event import Event
+from gateway.pipeline.keeping import LOOK_SECONDS, SPILL_SECONDS, Keeping
 from gateway.pipeline.spill import Spill
-from tests.support.build import entry
-from tests.support.clock import now, on_virtual_clock, settle
+from gateway.pipeline.spill_file import SYNC_BYTES, WRITE_BYTES
+from tests.support.build import entry, events
+from tests.support.clock import THREAD_SECONDS, now, on_virtual_clock, settle, until
+from tests.support.disk import files_may_grow_to
 from tests.support.receipt import FakeReceipt
 
 
@@ -54,6 +60,68 @@ class Slow(Executor):
         for each in work:
             each()
         await settle()
+
+
+PART = SYNC_BYTES // WRITE_BYTES
+"""Events of the largest size, which are synced together."""
+
+
+class SlowDisk:
+    """Threads that write as much as is synced at once, one after the other, each when the test lets them."""
+
+    def __init__(self) -> None:
+        self.threads = ThreadPoolExecutor(1)
+        self._let = Semaphore(0)
+        self._begun = Semaphore(0)
+        self._is_free = False
+
+    def entries(self, parts: int, receipt: FakeReceipt | None = None) -> list[Entry]:
+        """For so many of these; their ids count up."""
+        return [
+            entry(of=self._slow(each) if number % PART == 0 else each, receipt=receipt)
+            for number, each in enumerate(events(parts * PART, json_bytes=WRITE_BYTES))
+        ]
+
+    def _slow(self, first: Event) -> Event:
+        return replace(first, json=_SlowBytes.of(first.json, self))
+
+    def wait(self) -> None:
+        """On the thread: everything before this is on disk."""
+        if not self._is_free:
+            self._begun.release()
+            assert self._let.acquire(timeout=THREAD_SECONDS)
+
+    def begin(self) -> None:
+        """Until the thread has come to the first part."""
+        assert self._begun.acquire(timeout=THREAD_SECONDS)
+
+    def take_one(self) -> None:
+        """Let it write the part, until it has come to the next."""
+        self._let.release()
+        self.begin()
+
+    async def take_all(self) -> None:
+        """Let it write the rest, to its end."""
+        self._is_free = True
+        self._let.release()
+        self.threads.shutdown(wait=True)
+        await settle()
+
+
+class _SlowBytes(bytes):
+    """JSON that is made a line when the disk is ready for it."""
+
+    disk: SlowDisk
+
+    @classmethod
+    def of(cls, text: bytes, disk: SlowDisk) -> "_SlowBytes":
+        slow = cls(text)
+        slow.disk = disk
+        return slow
+
+    def translate(self, *arguments: Any, **options: Any) -> bytes:
+        self.disk.wait()
+        return super().translate(*arguments, **options)
 
 
 def spill(directory: Path) -> Spill:
@@ -366,6 +434,89 @@ async def test_a_disk_that_hangs_holds_the_end_up_for_so_long_and_no_longer(
     assert receipt.told == []
     assert [level for level, *_ in messages(caplog)] == [logging.CRITICAL]
     assert "TimeoutError" in vars(caplog.records[0])["error"]
+
+
+@on_virtual_clock
+async def test_a_large_spill_is_waited_for_as_long_as_it_grows(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A disk that takes a piece every nine seconds is slow, and loses nothing."""
+    disk = SlowDisk()
+    end = asyncio.create_task(keeping(tmp_path, disk.threads).keep("orders", disk.entries(4)))
+    await settle()
+    disk.begin()
+    for taken in (1, 2, 3):
+        await until(taken * (SPILL_SECONDS - 1.0))
+        disk.take_one()
+    await until(4 * (SPILL_SECONDS - 1.0))
+    await disk.take_all()
+    assert await end
+    assert len(restored(tmp_path)) == 4 * PART
+    assert messages(caplog) == [(logging.WARNING, SPILLED, 4 * PART)]
+
+
+@on_virtual_clock
+async def test_what_stands_on_a_disk_that_hangs_later_is_told_from_what_may_be_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """So many seconds after its last piece; the next start has those that the log says it has."""
+    disk, receipt = SlowDisk(), FakeReceipt()
+    kept = keeping(tmp_path, disk.threads)
+    end = asyncio.create_task(kept.keep("orders", disk.entries(3, receipt)))
+    await settle()
+    disk.begin()
+    await until(7.0)
+    disk.take_one()
+    disk.take_one()
+    assert not await end
+    assert 7.0 + SPILL_SECONDS <= now() <= 7.0 + SPILL_SECONDS + LOOK_SECONDS
+    assert kept.hangs
+    assert receipt.told == [("kept", str(number)) for number in range(2 * PART)]
+    (lost, spilled) = messages(caplog)
+    assert (lost[0], lost[2]) == (logging.CRITICAL, PART)
+    assert spilled == (logging.WARNING, SPILLED, 2 * PART)
+    assert vars(caplog.records[1])["files"] == list(map(str, files(tmp_path)))
+    copy = shutil.copytree(tmp_path, tmp_path / "at the next start")
+    assert restored(copy) == {str(number): 0 for number in range(2 * PART)}
+    await disk.take_all()
+
+
+@on_virtual_clock
+async def test_what_was_said_to_be_on_disk_stays_there_when_the_write_fails_after_all(
+    tmp_path: Path,
+) -> None:
+    """A network's disk may hang, and then refuse: what it has taken is not removed to make room."""
+    disk = SlowDisk()
+    kept = keeping(tmp_path, disk.threads)
+    end = asyncio.create_task(kept.keep("orders", disk.entries(3)))
+    await settle()
+    disk.begin()
+    disk.take_one()
+    assert not await end
+    with files_may_grow_to(files(tmp_path)[0].stat().st_size):
+        await disk.take_all()
+    assert not kept.hangs
+    assert restored(tmp_path) == {str(number): 0 for number in range(PART)}
+
+
+@on_virtual_clock
+async def test_a_destination_is_not_given_up_while_the_disk_is_busy_with_another(tmp_path: Path) -> None:
+    """It waits for a thread; the seconds count from the last that the disk took of any of them."""
+    disk = SlowDisk()
+    kept = keeping(tmp_path, disk.threads)
+    ends = [
+        asyncio.create_task(kept.keep(name, entries))
+        for name, entries in (("grid", disk.entries(3)), ("orders", [entry("3")]))
+    ]
+    await settle()
+    disk.begin()
+    for taken in (1, 2):
+        await until(taken * (SPILL_SECONDS - 1.0))
+        disk.take_one()
+    await until(3 * (SPILL_SECONDS - 1.0))
+    await disk.take_all()
+    assert await asyncio.gather(*ends) == [True, True]
+    assert restored(tmp_path) == {"3": 0}
 
 
 @on_virtual_clock
