@@ -59,7 +59,11 @@ def read_attributes(headers: Headers, trace: Trace | None) -> dict[str, str]:
 
     Raises InvalidEventError with all their faults, EventTooLargeError for too many.
     """
-    attributes = _read_headers(headers)
+    return with_trace(_read_headers(headers), trace)
+
+
+def with_trace(attributes: dict[str, str], trace: Trace | None) -> dict[str, str]:
+    """`attributes`, and those of `trace` if the event is part of no other."""
     if trace is not None and "traceparent" not in attributes:
         attributes["traceparent"] = trace.traceparent
         if trace.tracestate is not None:

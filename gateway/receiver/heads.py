@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from gateway.cloudevents.binary import AttributeForm
+from gateway.cloudevents.binary import AttributeForm, with_trace
 from gateway.cloudevents.http import ContentMode, Envelope
 from gateway.cloudevents.trace import read_trace
 from gateway.receiver.framing import Headers
@@ -47,26 +47,34 @@ class _Shape(Struct):
     """Of each variable value its place among the headers, and its name there."""
     length_index: int
     """Which of them is the Content-Length."""
+    varies_trace: bool
+    """Whether a variable value is of the trace context."""
+    attribute_indexes: Sequence[int]
+    """Which of them are attributes of a binary event."""
     form: AttributeForm | None
-    """Of binary events: all variable values but the length are for it. None: the headers are read."""
+    """What those are filled into. None: the event is not binary, or its headers are to be read."""
     uses: int = 0
     """So far, by way of a look-up."""
 
     def exchange(self, values: Sequence[bytes]) -> Exchange:
         """What a head with these values comes to."""
         first = self.first
-        if self.form is None or (attributes := self.form.fill_in(self._without_length(values))) is None:
-            headers = list(first.envelope.headers)
-            for (place, name), value in zip(self.slots, values, strict=True):
-                headers[place] = (name, value)
-            envelope = Envelope(first.envelope.mode, headers, read_trace(headers))
-        else:
-            envelope = Envelope(ContentMode.BINARY, (), None, attributes)
-        return Exchange(first.binding, first.destination, envelope, first.coding, first.terms)
+        return Exchange(first.binding, first.destination, self._envelope(values), first.coding, first.terms)
 
-    def _without_length(self, values: Sequence[bytes]) -> Sequence[bytes]:
-        index = self.length_index
-        return values[:-1] if index == len(values) - 1 else (*values[:index], *values[index + 1 :])
+    def _envelope(self, values: Sequence[bytes]) -> Envelope:
+        first = self.first.envelope
+        trace = read_trace(self._headers(values)) if self.varies_trace else first.trace
+        if self.form is not None:
+            attributes = self.form.fill_in([values[index] for index in self.attribute_indexes])
+            if attributes is not None:
+                return Envelope(first.mode, (), None, with_trace(attributes, trace))
+        return Envelope(first.mode, self._headers(values), trace)
+
+    def _headers(self, values: Sequence[bytes]) -> Headers:
+        headers = list(self.first.envelope.headers)
+        for (place, name), value in zip(self.slots, values, strict=True):
+            headers[place] = (name, value)
+        return headers
 
 
 class KnownHeads:
@@ -111,7 +119,7 @@ class KnownHeads:
         if len(self._shapes) == MAX_SHAPES:
             self._shapes.clear()
             self._usual = None
-        self._shapes[fixed] = _Shape(exchange, slots, length_index, _form(exchange, names))
+        self._shapes[fixed] = _shape(exchange, slots, names, length_index)
 
     def _recognise(self, head: bytes) -> tuple[Exchange, int] | None:
         """What a head of a known shape comes to, and the length of its body."""
@@ -172,12 +180,13 @@ def _pattern(fixed: Sequence[bytes]) -> re.Pattern[bytes]:
     )
 
 
-def _form(exchange: Exchange, names: Sequence[bytes]) -> AttributeForm | None:
-    """The form of binary events whose variable headers are attributes only, beside the length."""
+def _shape(
+    exchange: Exchange, slots: Sequence[tuple[int, bytes]], names: Sequence[bytes], length_index: int
+) -> _Shape:
     envelope = exchange.envelope
-    varying = [name for name in names if name != b"content-length"]
-    if envelope.mode is not ContentMode.BINARY or envelope.trace is not None:
-        return None
-    if not all(name.startswith(b"ce-") for name in varying):
-        return None
-    return AttributeForm.of(envelope.headers, varying)
+    indexes = [index for index, name in enumerate(names) if name.startswith(b"ce-")]
+    form = None
+    if envelope.mode is ContentMode.BINARY:
+        form = AttributeForm.of(envelope.headers, [names[index] for index in indexes])
+    varies_trace = not {b"traceparent", b"tracestate"}.isdisjoint(names)
+    return _Shape(exchange, slots, length_index, varies_trace, indexes, form)

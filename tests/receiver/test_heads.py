@@ -92,6 +92,18 @@ def test_a_usual_head_has_the_attributes_and_the_body_that_come_with_it() -> Non
     ]
 
 
+def test_a_usual_head_takes_in_the_trace_of_each_request() -> None:
+    """Beside a request's own id, which is nothing to the event; an event's own trace comes first."""
+    wire = Wire()
+    parents = [b"00-%032x-%016x-01" % (number, number) for number in range(1, USES_BEFORE_PATTERN + 10)]
+    for parent in parents:
+        lines = (b"ce-id: 1", b"traceparent: " + parent, b"tracestate: a=1, b=2", b"X-Request-Id: " + parent)
+        wire.connection.data_received(binary(*lines))
+    assert [event.traceparent for event in wire.intake.events] == [parent.decode() for parent in parents]
+    assert wire.intake.events[-1].json.endswith(b'"tracestate":"a=1,b=2","data":{}}')
+    assert b"x-request-id" not in wire.intake.events[-1].json.lower()
+
+
 @pytest.mark.parametrize("line", [b"ce-time: noon", b"ce-specversion: 0.3", b"ce-dataschema: none"])
 def test_a_usual_head_says_as_ever_what_is_wrong_with_a_value(line: bytes) -> None:
     """The same problem, named by the same words."""
