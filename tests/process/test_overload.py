@@ -14,8 +14,9 @@ from tests.support.process import GatewayProcess, aws_destination, until_held_is
 
 BUFFER_BYTES = 1 << 20
 EVENTS = 4000
-ALIKE = 600
-"""Events of one size, 2 kB: more than the buffer has room for."""
+ALIKE = 2000
+"""Events of one size, 2 kB: six times what there is room for, so that each worker's part is filled, however
+few of the connections are its own."""
 
 
 def alike(number: int) -> dict[str, Any]:
@@ -65,7 +66,7 @@ async def test_a_gateway_that_refuses_every_event_is_not_ready(
         "destinations": {"bus": aws_destination(bus.url)},
     }
     async with GatewayProcess(tmp_path, configuration, workers=workers) as gateway:
-        statuses = await post_all(client, gateway.url, map(alike, range(ALIKE)), connections=32)
+        statuses = await post_all(client, gateway.url, map(alike, range(ALIKE)), connections=64)
         assert await post(client, gateway.url, alike(ALIKE)) == 503
         async with client.get(f"{gateway.admin_url}/readyz") as ready:
             assert (ready.status, await ready.text()) == (503, told)
