@@ -24,6 +24,7 @@ import yaml
 from gateway.cli import main
 from gateway.config import Config, parse
 from gateway.config.schema import json_schema
+from gateway.emulators.faults import Faults
 from gateway.metrics import METRICS, Kind
 from gateway.sender import SenderPlugin
 from tests.deploy.prometheus import MISSING, PROMTOOL, RULES
@@ -290,6 +291,14 @@ def test_every_command_that_is_named_exists_with_its_options(path: Path) -> None
         explained = help_of(*names)
         for option in (word for word in words if word.startswith("--")):
             assert re.search(rf"{re.escape(option)}\b", explained), code
+
+
+def test_every_fault_that_the_readme_asks_for_is_one() -> None:
+    """The body of each `curl`, as the control interface of an emulated bus reads it."""
+    asked = re.findall(r"^curl .*/_emulator/faults -d '(.*)'$", text_of(README), re.MULTILINE)
+    assert asked
+    for body in asked:
+        assert Faults.parse(body.encode()) != Faults()
 
 
 @every_document
