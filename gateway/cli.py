@@ -99,6 +99,13 @@ def _add_emulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     command.add_argument("bus", choices=[name.value for name in BusName], help="the bus to emulate")
     _add_address(command, "--listen", "127.0.0.1:4010", "where it listens")
+    command.add_argument(
+        "--event-bus",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an event bus, or the id of a channel, that exists; may be given more than once (default: any)",
+    )
     command.set_defaults(command=_emulate)
 
 
@@ -217,7 +224,7 @@ def _dev(options: argparse.Namespace) -> int:
 def _emulate(options: argparse.Namespace) -> int:
     from gateway.commands.emulate import emulate  # noqa: PLC0415 - see above
 
-    return emulate(bus=BusName(options.bus), listen=options.listen)
+    return emulate(bus=BusName(options.bus), listen=options.listen, event_buses=options.event_bus)
 
 
 def _plan(options: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from tests.support.configuration import bus, config
         ({"delivery": {"max_in_flight": 3}}, "destinations.orders.delivery"),
         ({"buffer": {"max_events": 3}}, "destinations.orders.buffer"),
         ({"dead_letters": {"path": "elsewhere"}}, "destinations.orders.dead_letters"),
-        ({"orders": bus(region="us-east-1")}, "destinations.orders.sender"),
+        ({"orders": bus(event_bus="others")}, "destinations.orders.event_bus"),
         ({"orders": {"type": "vault", "key": "k"}}, "destinations.orders.type"),
         ({"receiver": {"max_connections": 3}}, "receiver"),
         ({"receiver": {"tokens": ["t"]}}, "receiver"),
@@ -57,12 +57,21 @@ def test_destinations_come_and_go_at_a_start_only() -> None:
     former = config(destinations={"a": bus(), "b": bus()})
     new = config(destinations={"b": bus(region="us-east-1"), "c": bus()})
     found = change(former, new)
-    assert found.changed == ("destinations.b.sender",)
+    assert found.changed == ("destinations.b.region",)
     assert found.needs_restart == ("destinations.a", "destinations.c")
     assert found.config.destinations == {
         "a": former.destinations["a"],
         "b": new.destinations["b"],
     }
+
+
+def test_every_key_of_a_sender_that_changed_is_named_as_the_file_has_it() -> None:
+    """And no other. The keys of another type are all others: the type says so alone."""
+    former = config(orders=bus(access_key="a", secret_key="b"))
+    keys = change(former, config(orders=bus(access_key="a", secret_key="c", weight=2.0))).changed
+    assert keys == ("destinations.orders.weight", "destinations.orders.secret_key")
+    vault = change(former, config(orders={"type": "vault", "key": "k"})).changed
+    assert vault == ("destinations.orders.type",)
 
 
 def test_the_same_file_again_changes_nothing() -> None:

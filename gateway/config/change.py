@@ -15,7 +15,7 @@ class Change(Struct, frozen=True):
     config: Config
     """What is in use from now on: the new values where they can be, else the former ones."""
     changed: tuple[str, ...]
-    """The sections that are different now, dotted: "flush" of a destination is "destinations.NAME.flush"."""
+    """What is different now, dotted: sections, as "destinations.NAME.flush", and a sender's own keys."""
     needs_restart: tuple[str, ...]
     """The keys that are different in the file, and stay as they were."""
 
@@ -48,9 +48,22 @@ def _changed(former: Config, config: Config) -> Iterator[str]:
         if getattr(former, section) != getattr(config, section):
             yield section
     for name, destination in config.destinations.items():
-        for section in ("type", "sender", "buffer", "flush", "delivery", "dead_letters"):
-            if getattr(former.destinations[name], section) != getattr(destination, section):
-                yield f"{dotted('destinations', name)}.{section}"
+        before, owner = former.destinations[name], dotted("destinations", name)
+        for key in _changed_keys(before, destination):
+            yield f"{owner}.{key}"
+        for section in ("buffer", "flush", "delivery", "dead_letters"):
+            if getattr(before, section) != getattr(destination, section):
+                yield f"{owner}.{section}"
+
+
+def _changed_keys(former: DestinationConfig, new: DestinationConfig) -> Iterator[str]:
+    """The keys beside the sections; those of another type are others, and not named one by one."""
+    if former.type != new.type:
+        yield "type"
+        return
+    for key in new.sender.__struct_fields__:
+        if getattr(former.sender, key) != getattr(new.sender, key):
+            yield key
 
 
 def _needs_restart(config: Config, new: Config) -> Iterator[str]:

@@ -116,7 +116,7 @@ class Reloaded(_Shape):
     """What a configuration file has changed."""
 
     changed: list[str]
-    """The sections that are different now."""
+    """The sections, and the keys of a sender, that are different now."""
     needs_restart: list[str]
     """The keys that are different in the file, and stay as they were until the next start."""
 

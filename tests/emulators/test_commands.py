@@ -106,6 +106,14 @@ async def test_where_event_buses_are_named_no_other_exists(name: BusName) -> Non
     assert (bus.address[NAMED[name]], bus.exists.endswith("orders, returns")) == ("orders", True)
 
 
+async def test_the_event_buses_that_exist_are_arguments() -> None:
+    """Each is an option of its own; the first is the one that is shown to a client."""
+    arguments = ("emulate", "aws", "--event-bus", "orders", "--event-bus", "returns")
+    async with Command(*arguments, "--listen", "127.0.0.1:0", until="faults (PUT") as command:
+        assert command.found(r"  event_bus +(\S+)\n") == "orders"
+        assert command.found(r"  exists +(.+)\n") == "default, orders, returns"
+
+
 async def test_a_bus_that_others_can_reach_warns() -> None:
     """Who reaches the port reaches the control interface too, and that asks for nothing."""
     async with Command("emulate", "huawei", "--listen", "0.0.0.0:0", until="faults (PUT") as command:

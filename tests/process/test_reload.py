@@ -104,7 +104,7 @@ async def test_new_limits_and_credentials_hold_at_once(
         async with client.get(f"{gateway.admin_url}/status") as answer:
             buffer = (await answer.json())["configuration"]["destinations"]["bus"]["buffer"]
     assert told == {
-        "changed": ["destinations.bus.sender", "destinations.bus.buffer"],
+        "changed": ["destinations.bus.secret_access_key", "destinations.bus.buffer"],
         "needs_restart": ["destinations.bus.buffer.journal"],
     }
     assert (buffer["max_events"], buffer["journal"]) == (7, "")

@@ -222,7 +222,8 @@ async def test_a_reload_under_load_is_for_all_workers_and_for_those_that_come_la
         load = asyncio.create_task(post_all(client, gateway.url, until_told(stop)))
         gateway.rewrite(configuration(bus, **journal))
         async with client.post(f"{gateway.admin_url}/reload") as answer:
-            assert (answer.status, (await answer.json())["changed"]) == (200, ["destinations.bus.sender"])
+            assert answer.status == 200
+            assert (await answer.json())["changed"] == ["destinations.bus.secret_access_key"]
         gateway.rewrite(configuration(bus, bufer={}, flush={"interval": "never"}))
         async with client.post(f"{gateway.admin_url}/reload") as answer:
             assert answer.status == 422
