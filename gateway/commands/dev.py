@@ -67,7 +67,7 @@ def _introduction(app: App, bus: EmulatedBus) -> str:
 The gateway, with an emulated {bus.title} behind it.
 
   receiver         {receiver}
-  administration   {admin}   (/ is a page; /metrics /status /healthz /readyz)
+  administration   {admin}   (/ is a page; /metrics /status /healthz /readyz /openapi.json)
   emulated bus     {bus_url}
 
 Post an event:
