@@ -1,10 +1,9 @@
-"""Writing to disk so that a crash leaves the old or the new, never a half. Blocking: call it on a thread."""
+"""Writing to disk so that a crash leaves a whole line or none. Blocking: call it on a thread."""
 
 import errno
 import fcntl
 import os
 import stat
-from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,29 +26,8 @@ def append(path: Path, data: bytes) -> None:
 
 
 def draft_of(path: Path) -> Path:
-    """Where `replace` writes first; a process that is killed meanwhile leaves it there."""
+    """Where a spill file is written first; a process that is killed meanwhile leaves it there."""
     return path.with_name(f".{path.name}.draft")
-
-
-def replace(path: Path, pieces: Iterable[bytes]) -> None:
-    """Make `path` hold `pieces`, in one step; raises OSError, and then `path` is as it was.
-
-    Only where the step was made and the directory cannot be forced to the disk, it holds them all the same.
-    """
-    draft = draft_of(path)
-    try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            for piece in pieces:
-                _write_all(descriptor, piece)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        draft.rename(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)  # a disk that is full needs the room
-        raise
-    sync_directory(path.parent)
 
 
 def open_file(path: Path) -> BinaryIO:

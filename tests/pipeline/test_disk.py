@@ -1,8 +1,7 @@
-"""Writing so that a crash, or a full disk, leaves the old or the new and never a half."""
+"""Writing so that a crash, or a full disk, leaves whole lines alone."""
 
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,51 +28,6 @@ def test_a_failed_append_leaves_no_half_line(tmp_path: Path) -> None:
     assert path.read_bytes() == b"one\n"
     disk.append(path, b"two\n")
     assert path.read_bytes() == b"one\ntwo\n"
-
-
-def test_a_file_is_replaced_in_one_step(tmp_path: Path) -> None:
-    """Nothing else is left beside it."""
-    path = tmp_path / "spill"
-    for text in (b"old", b"new"):
-        disk.replace(path, [text[:1], text[1:]])
-        assert path.read_bytes() == text
-    assert list(tmp_path.iterdir()) == [path]
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_a_failed_replacement_changes_nothing_and_frees_its_room(tmp_path: Path) -> None:
-    """The old text is whole, and no draft fills the disk."""
-    path = tmp_path / "spill"
-    disk.replace(path, [b"old"])
-    with files_may_grow_to(100), pytest.raises(OSError, match="File too large"):
-        disk.replace(path, [b"x" * 80, b"x" * 80])
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_replacement_whose_text_cannot_be_made_changes_nothing(tmp_path: Path) -> None:
-    """Whatever goes wrong on the way, no draft is left that somebody would take for a crash's."""
-
-    def pieces() -> Iterator[bytes]:
-        yield b"half"
-        raise ValueError("a bug of ours")
-
-    path = tmp_path / "spill"
-    with pytest.raises(ValueError, match="a bug of ours"):
-        disk.replace(path, pieces())
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_replacement_is_written_beside_the_file_first(tmp_path: Path) -> None:
-    """There a killed process leaves it, as far as it got."""
-    path = tmp_path / "spill"
-
-    def pieces() -> Iterator[bytes]:
-        yield b"half"
-        assert disk.draft_of(path).read_bytes() == b"half"
-
-    disk.replace(path, pieces())
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_only_a_regular_file_is_opened(tmp_path: Path) -> None:
