@@ -212,8 +212,10 @@ def _drop(path: Path) -> int:
         path.unlink()
     except FileNotFoundError:
         return 0
-    replayed = read_notes(path)
-    notes_of(path).unlink(missing_ok=True)
+    replayed: set[int] = set()
+    with suppress(OSError):  # somebody else's, say: the file is gone, so all of its letters are told
+        replayed = read_notes(path)
+        notes_of(path).unlink(missing_ok=True)
     return sum([1 for number, line in enumerate(lines, 1) if line and number not in replayed])
 
 

@@ -166,12 +166,15 @@ class Dispatch:
 
     async def _deliver(self, batch: Batch, request: Request) -> None:
         started = self._clocks.monotonic()
-        result = await attempt(
-            request.sender,
-            batch,
-            timeout_seconds=self._settings.request_timeout_seconds,
-            begun=request.begun,
-        )
+        try:
+            result = await attempt(
+                request.sender,
+                batch,
+                timeout_seconds=self._settings.request_timeout_seconds,
+                begun=request.begun,
+            )
+        finally:
+            request.timeout = None  # it has ended, and cannot be shortened any more
         seconds = self._clocks.monotonic() - started
         self.account.answered(result, seconds, self._clocks.wall())
         self._settle(batch, request, result, seconds)

@@ -17,7 +17,7 @@ class Request(Struct, eq=False):
     task: asyncio.Task[None] | None = None
     """Known as soon as it is made."""
     timeout: asyncio.Timeout | None = None
-    """Known once it has begun."""
+    """Known while the bus is asked."""
 
     def begun(self, timeout: asyncio.Timeout) -> None:
         """It has begun, and may take that long."""

@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -136,6 +137,33 @@ def test_workers_that_share_a_directory_count_each_letter_once(tmp_path: Path) -
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= bound
     assert len(lines(tmp_path)) + dropped == 4 * each
     assert lines(tmp_path)
+
+
+async def test_a_letter_waits_for_its_turn_in_the_directory(tmp_path: Path) -> None:
+    """Nothing is written while another worker makes room and writes."""
+    files = DeadLetterFiles(tmp_path, max_bytes=10_000)
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    writing = asyncio.create_task(files.write([letter(event("1"))]))
+    await asyncio.wait([writing], timeout=0.05)  # the thread that waits has no clock but the system's
+    assert not writing.done()
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 - pathlib's is not for a coroutine
+    os.close(other)
+    assert await writing == 0
+    assert len(lines(tmp_path)) == 1
+
+
+def test_letters_whose_notes_cannot_be_read_are_dropped_and_told(tmp_path: Path) -> None:
+    """Whoever replayed may be another user: then each letter counts as nobody's."""
+    size = len(one_line(msgspec.json.encode(letter(event("1")))))
+    files = DeadLetterFiles(tmp_path, max_bytes=FILES * size)
+    write(files, letter(event("1")))
+    (oldest,) = tmp_path.glob("*.jsonl")
+    notes_of(oldest).mkdir()
+    dropped = sum(write(files, letter(event(str(number)))) for number in range(3 * FILES))
+    assert not oldest.exists()
+    notes_of(oldest).rmdir()
+    assert len(lines(tmp_path)) + dropped == 3 * FILES + 1
 
 
 def test_a_letter_larger_than_the_bound_is_kept_all_the_same(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from gateway.errors import BlockedError, RefusedError, UnavailableError
 from gateway.event import Event
 from gateway.sender import Delivered, Hold, Limits, Outcome, Rejected, Retry
 from tests.pipeline.desk import running
-from tests.support.build import settings
+from tests.support.build import event, settings
 from tests.support.clock import on_virtual_clock, until
 from tests.support.dead_letters import FakeDeadLetters
 from tests.support.sender import UNDELIVERABLE_TYPE, FakeSender, Step
@@ -39,6 +39,19 @@ async def test_what_waits_goes_by_the_new_sender_within_its_limits() -> None:
         assert former.sent == []
         assert new.sent == [("0", "1"), ("2", "3")]
         assert desk.counters.delivered == desk.counters.accepted == 4
+
+
+@on_virtual_clock
+async def test_what_packing_has_saved_stays_counted() -> None:
+    """Two requests for what order of arrival makes three of; a counter never falls."""
+    async with running(FakeSender(limits=SMALL)) as desk:
+        large, small = [[event(name + part, json_bytes=size) for part in "ab"]
+                        for name, size in (("l", 250), ("s", 150))]  # fmt: skip
+        desk.accept_events([*large, *small])
+        await until(1.0)
+        assert desk.destination.statistics().requests_saved == 1
+        desk.destination.adopt(FakeSender(limits=SMALL), settings())
+        assert desk.destination.statistics().requests_saved == 1
 
 
 @on_virtual_clock

@@ -9,9 +9,10 @@ import pytest
 from gateway.entry import Batch, Entry
 from gateway.errors import RefusedError, UnavailableError
 from gateway.pipeline.destination import Destination
+from gateway.pipeline.spill import RestoredEvent
 from gateway.sender import Delivered, Outcome, Rejected, Retry
 from tests.pipeline.desk import Desk, clocks, running
-from tests.support.build import policy, settings
+from tests.support.build import event, policy, settings
 from tests.support.clock import now, on_virtual_clock, settle, until
 from tests.support.dead_letters import FakeDeadLetters
 from tests.support.receipt import FakeReceipt
@@ -49,6 +50,16 @@ async def test_draining_waits_for_what_is_in_flight_and_no_longer() -> None:
         await desk.destination.drain(60.0)
         assert now() == 5.0
         assert desk.held == 0
+
+
+@on_virtual_clock
+async def test_draining_waits_for_what_was_restored() -> None:
+    """Though nothing has arrived in this life."""
+    async with running(FakeSender(always=SLOW)) as desk:
+        desk.destination.restore([RestoredEvent(event("1"), 0, FakeReceipt())])
+        await desk.destination.drain(60.0)
+        assert now() == 5.0
+        assert desk.counters.delivered == 1
 
 
 @on_virtual_clock
