@@ -4,7 +4,6 @@ import asyncio
 import os
 import socket
 import ssl
-import stat
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from gateway.receiver.handshake import Handshake
 from gateway.receiver.limits import ReceiverLimits
 from gateway.receiver.protocol import HttpConnection
 from gateway.receiver.service import Service
+from gateway.receiver.unix import UnixSockets
 from gateway.snapshots import ReceiverStatistics
 
 BACKLOG = 1024
@@ -68,8 +68,7 @@ class Receiver:
         """For every TCP listener."""
         self._service: Service | None = None
         self._servers: list[asyncio.Server] = []
-        self._sockets: dict[Path, int] = {}
-        """Our Unix sockets and their inodes."""
+        self._unix = UnixSockets()
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._connection_ended = asyncio.Event()
 
@@ -180,7 +179,7 @@ class Receiver:
         if listener.descriptor is not None:
             bound = socket.socket(fileno=os.dup(listener.descriptor))
         else:
-            bound = self._bind_unix(Path(listener.path), listener.mode)
+            bound = self._unix.bind(Path(listener.path), listener.mode)
         return await loop.create_unix_server(
             lambda: HttpConnection(service), sock=bound, backlog=BACKLOG, start_serving=False
         )
@@ -189,19 +188,11 @@ class Receiver:
         """The protocol of a connection that has come by TCP."""
         return HttpConnection(service) if self._tls is None else Handshake(service, self._tls)
 
-    def _bind_unix(self, path: Path, mode: int) -> socket.socket:
-        bound = bind_unix(path, mode)
-        self._sockets[path] = path.stat().st_ino
-        return bound
-
     def _stop_listening(self) -> None:
         for server in self._servers:
             server.close()
         self._servers.clear()
-        for path, inode in self._sockets.items():
-            if path.exists() and path.stat().st_ino == inode:  # a successor may have put its own there
-                path.unlink()
-        self._sockets.clear()
+        self._unix.remove()
 
     def _sweep(self) -> None:
         assert self._service is not None, "swept only once started"
@@ -226,35 +217,6 @@ def _authorities(context: ssl.SSLContext) -> frozenset[bytes] | None:
     if stored["x509"] != stored["x509_ca"]:
         return None
     return frozenset(context.get_ca_certs(binary_form=True))
-
-
-def bind_unix(path: Path, mode: int) -> socket.socket:
-    """A bound socket of that mode; nobody can connect before it listens, so the mode is never too wide.
-
-    A socket file whose owner is gone is removed. Raises OSError if another process still listens there.
-    """
-    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        _remove_stale(path)
-        bound.bind(str(path))
-        path.chmod(mode)
-    except OSError:
-        bound.close()
-        raise
-    return bound
-
-
-def _remove_stale(path: Path) -> None:
-    if not path.exists() or not stat.S_ISSOCK(path.stat().st_mode):
-        return  # bind says what is wrong with a file that is no socket
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)  # noqa: FBT003 - the standard library's signature
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink()
-        except BlockingIOError:
-            pass  # it is in use, and its backlog full
 
 
 def _address(bound: socket.socket) -> Listen:

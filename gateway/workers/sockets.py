@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway.config import ListenAddress
-from gateway.receiver.server import BACKLOG, bind_unix
+from gateway.receiver.server import BACKLOG
+from gateway.receiver.unix import UnixSockets
 
 
 class Sockets:
@@ -21,8 +22,7 @@ class Sockets:
         self._listen = tuple(listen)
         self._mode = unix_socket_mode
         self._open: list[socket.socket] = []
-        self._paths: dict[Path, int] = {}
-        """Our Unix sockets and their inodes."""
+        self._unix = UnixSockets()
         self.addresses: list[ListenAddress] = []
         """Those bound: names looked up, ports filled in."""
         self.descriptors: dict[str, int] = {}
@@ -45,15 +45,11 @@ class Sockets:
         for each in self._open:
             each.close()
         self._open.clear()
-        for path, inode in self._paths.items():
-            if path.exists() and path.stat().st_ino == inode:  # a successor may have put its own there
-                path.unlink()
-        self._paths.clear()
+        self._unix.remove()
 
     def _bind_unix(self, address: ListenAddress, path: str) -> None:
-        bound = bind_unix(Path(path), self._mode)
+        bound = self._unix.bind(Path(path), self._mode)
         self._open.append(bound)
-        self._paths[Path(path)] = Path(path).stat().st_ino
         bound.listen(BACKLOG)
         self.descriptors[path] = bound.fileno()
         self.addresses.append(address)
