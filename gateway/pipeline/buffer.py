@@ -83,23 +83,9 @@ class Buffer:
 
     def offer(self, entries: Sequence[Entry]) -> bool:
         """Take all of `entries` or none; False is backpressure."""
-        if len(entries) == 1:
-            return self._offer_one(entries[0])
         if not self.reserve(entries):
             return False
         self.enter(entries)
-        return True
-
-    def _offer_one(self, entry: Entry) -> bool:
-        """The same for the usual request, in a third of the time."""
-        held_bytes = self._held_bytes + event_bytes(entry.event) + EVENT_OVERHEAD_BYTES
-        if self._held_events >= self.max_events or held_bytes > self.max_bytes:
-            return False
-        self._held_events += 1
-        self._held_bytes = held_bytes
-        self._waiting.append(entry)
-        self._waiting_size += entry.size
-        self._waiting_awaited += entry.is_awaited
         return True
 
     def reserve(self, entries: Sequence[Entry]) -> bool:
